@@ -1,1 +1,3 @@
 export * from './api.ts'
+export * from './query-error.ts'
+export * from './questions.ts'
