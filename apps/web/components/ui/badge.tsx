@@ -1,0 +1,35 @@
+import { cva, type VariantProps } from 'class-variance-authority'
+import type { ComponentProps } from 'react'
+import { cn } from './cn.ts'
+
+const style = cva(
+  'inline-flex h-5 shrink-0 items-center gap-1 whitespace-nowrap rounded border px-1.5 font-medium text-[11px] [&_svg]:size-3',
+  {
+    variants: {
+      tone: {
+        neutral: 'border-border bg-bg text-muted',
+        accent: 'border-accent/35 bg-accent/10 text-accent',
+        ok: 'border-ok/35 bg-ok/10 text-ok',
+        warn: 'border-warn/40 bg-warn/10 text-warn',
+        critical: 'border-critical/40 bg-critical/10 text-critical',
+      },
+    },
+    defaultVariants: { tone: 'neutral' },
+  },
+)
+
+/** A short fact beside a name. Colour only repeats what the word says. */
+export function Badge({ className, tone, ...props }: ComponentProps<'span'> & VariantProps<typeof style>) {
+  return <span className={cn(style({ tone }), className)} {...props} />
+}
+
+/** State as a dot and a word, so that it does not depend on colour. */
+export function StateDot({ tone, children }: { tone: 'ok' | 'warn' | 'critical' | 'neutral'; children: React.ReactNode }) {
+  const colour = { ok: 'bg-ok', warn: 'bg-warn', critical: 'bg-critical', neutral: 'bg-muted' }[tone]
+  return (
+    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
+      <span aria-hidden className={cn('size-2 rounded-full', colour)} />
+      {children}
+    </span>
+  )
+}
