@@ -1,1 +1,3 @@
-export {}
+export * from './token.ts'
+export * from './users.ts'
+export * from './welcome.ts'

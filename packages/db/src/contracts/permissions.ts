@@ -1,0 +1,113 @@
+import type { Role } from './api.ts'
+
+/**
+ * Who may do what. One table for routes, server actions, pages, socket events and tokens; everything on the server asks `may()`.
+ *
+ * - `no`: refused.
+ * - `network`: allowed, with addresses cut to their /24 or /48; finer filters are refused.
+ * - `own`: allowed for things the person asked for themselves.
+ * - `yes`: allowed.
+ */
+export type Grant = 'no' | 'network' | 'own' | 'yes'
+
+const row = (viewer: Grant, manager: Grant, operator: Grant, oncall: Grant, admin: Grant): Record<Role, Grant> => ({
+  viewer,
+  manager,
+  operator,
+  oncall,
+  admin,
+})
+
+export const PERMISSIONS = {
+  /** Dashboards, aggregates, the live rate. */
+  'traffic:read': row('network', 'network', 'yes', 'yes', 'yes'),
+  /** Single flow records and whole addresses. */
+  'traffic:raw': row('no', 'no', 'yes', 'yes', 'yes'),
+  'traffic:export': row('no', 'no', 'yes', 'yes', 'yes'),
+  /** Acknowledge, confirm or dismiss a risk. Admins configure, operators act. */
+  'risk:decide': row('no', 'no', 'yes', 'yes', 'no'),
+  'block:request': row('no', 'no', 'yes', 'yes', 'no'),
+  'block:approve': row('no', 'no', 'no', 'yes', 'yes'),
+  'block:withdraw': row('no', 'no', 'own', 'yes', 'yes'),
+  /** Exporters, interfaces, service rules, home networks, devices, never-block list. */
+  'inventory:read': row('yes', 'yes', 'yes', 'yes', 'yes'),
+  'inventory:write': row('no', 'no', 'no', 'no', 'yes'),
+  'user:manage': row('no', 'no', 'no', 'no', 'yes'),
+  'token:manage': row('no', 'no', 'no', 'no', 'yes'),
+  'audit:read': row('no', 'no', 'own', 'yes', 'yes'),
+  'health:read': row('yes', 'yes', 'yes', 'yes', 'yes'),
+  /** The person's own name and password. */
+  'profile:write': row('yes', 'yes', 'yes', 'yes', 'yes'),
+} as const satisfies Record<string, Record<Role, Grant>>
+
+export type Action = keyof typeof PERMISSIONS
+
+/** What no token may do, whatever its role: these need a person who is signed in. */
+export const TOKEN_REFUSED: readonly Action[] = ['block:approve', 'user:manage', 'token:manage', 'profile:write']
+
+/** The grant of `role` for `action`; a token never gets what only a person may do. */
+export function may(role: Role, action: Action, by: 'session' | 'token' = 'session'): Grant {
+  if (by === 'token' && TOKEN_REFUSED.includes(action)) return 'no'
+  return PERMISSIONS[action][role]
+}
+
+/**
+ * Every route of the HTTP interface and the action it asks for. `open` routes answer without a session; what they then say is stated beside them.
+ * A route that is not here does not compile, and a test compares this table with what the build really serves.
+ */
+export const ROUTES = {
+  /** Without a session: only the status word, for health checks. */
+  'GET /api/v1/health': 'open',
+  'GET /api/v1/openapi.json': 'open',
+  /** Takes a one-time link instead of a session. */
+  'POST /api/v1/welcome': 'open',
+  'GET /api/v1/top': 'traffic:read',
+  'GET /api/v1/timeseries': 'traffic:read',
+  'GET /api/v1/geo': 'traffic:read',
+  'GET /api/v1/graph': 'traffic:read',
+  'GET /api/v1/flows': 'traffic:raw',
+  'GET /api/v1/exporters': 'inventory:read',
+  'PATCH /api/v1/exporters/{id}': 'inventory:write',
+  'PATCH /api/v1/exporters/{id}/interfaces/{ifIndex}': 'inventory:write',
+  'GET /api/v1/service-rules': 'inventory:read',
+  'POST /api/v1/service-rules': 'inventory:write',
+  'PUT /api/v1/service-rules': 'inventory:write',
+  'PUT /api/v1/service-rules/{id}': 'inventory:write',
+  'DELETE /api/v1/service-rules/{id}': 'inventory:write',
+  'GET /api/v1/home-networks': 'inventory:read',
+  'PUT /api/v1/home-networks': 'inventory:write',
+  'GET /api/v1/demo': 'inventory:read',
+  'DELETE /api/v1/demo': 'inventory:write',
+  'GET /api/v1/users': 'user:manage',
+  'PATCH /api/v1/users/{id}': 'user:manage',
+  'POST /api/v1/users/invitations': 'user:manage',
+  'DELETE /api/v1/users/invitations/{id}': 'user:manage',
+  'GET /api/v1/tokens': 'token:manage',
+  'POST /api/v1/tokens': 'token:manage',
+  'DELETE /api/v1/tokens/{id}': 'token:manage',
+  'GET /api/v1/profile': 'profile:write',
+  'PATCH /api/v1/profile': 'profile:write',
+} as const satisfies Record<string, Action | 'open'>
+export type RouteKey = keyof typeof ROUTES
+
+/** Every page and the action it asks for; `open` pages are for people who are not signed in. */
+export const PAGES = {
+  '/sign-in': 'open',
+  '/welcome': 'open',
+  '/': 'traffic:read',
+  '/flows': 'traffic:raw',
+  '/map': 'traffic:read',
+  '/services': 'traffic:read',
+  '/exporters': 'inventory:read',
+  '/settings': 'profile:write',
+  '/settings/users': 'user:manage',
+  '/settings/tokens': 'token:manage',
+  '/settings/services': 'inventory:read',
+  '/settings/networks': 'inventory:read',
+  '/settings/demo': 'inventory:write',
+  '/settings/about': 'profile:write',
+} as const satisfies Record<string, Action | 'open'>
+export type PagePath = keyof typeof PAGES
+
+/** Every event the live channel sends; it accepts none. */
+export const LIVE_EVENTS = { rate: 'traffic:read', changed: 'traffic:read' } as const satisfies Record<string, Action>
