@@ -30,12 +30,15 @@ export const useAnchor = (): number =>
 /** Move every relative window to the present. */
 export const refreshNow = advance
 
-/** Advance the anchor every `seconds` while the page is visible; coming back to a hidden page refreshes at once. */
+/**
+ * Advance the anchor every `seconds` while the page is visible; coming back to a hidden page refreshes at once.
+ * Several callers with the same interval advance it once: a tick that comes sooner than half the interval is skipped.
+ */
 export function useAutoRefresh(seconds: number): void {
   useEffect(() => {
     if (seconds <= 0) return
     const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') advance()
+      if (document.visibilityState === 'visible' && Date.now() - now > seconds * 500) advance()
     }, seconds * 1000)
     const onVisible = (): void => {
       if (document.visibilityState === 'visible' && Date.now() - now > seconds * 1000) advance()
