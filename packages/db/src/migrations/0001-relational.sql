@@ -75,9 +75,9 @@ create function weir_scaled(value bigint, rate integer) returns bigint
   return case when rate > 1 then least(value, 9223372036854775807 / rate) * rate else value end;
 
 insert into setting (key, value) values
-  ('retention', '{"raw": 14, "1m": 30, "1h": 400, "1d": 1826}'),
-  -- What counts as inside until a person says otherwise is the home_network table, filled below.
-  ('home_networks', '{"source": "default"}');
+  -- Days each tier is kept, see DEFAULT_RETENTION_DAYS in src/rollups.ts.
+  ('retention', '{"raw": 14, "1m": 30, "1h": 400, "1d": 1826}');
 
+-- What counts as inside until a person says otherwise.
 insert into home_network (prefix) values
   ('10.0.0.0/8'), ('172.16.0.0/12'), ('192.168.0.0/16'), ('100.64.0.0/10'), ('fc00::/7'), ('fe80::/10');
