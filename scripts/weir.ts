@@ -6,6 +6,7 @@
  */
 import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { closest } from './closest.ts'
 
@@ -70,6 +71,8 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(`weir ${manifest.version} (Node ${process.versions.node})\n`)
     return 0
   }
+  // The data directory is the checkout's, wherever the command is typed; a relative one is relative to where it is typed.
+  process.env.WEIR_DATA_DIR = process.env.WEIR_DATA_DIR ? path.resolve(process.env.WEIR_DATA_DIR) : fileURLToPath(new URL('.weir', root))
   const file = COMMANDS.some(([known]) => known === name) ? fileOf(name) : null
   if (file === null) {
     const guess = closest(
@@ -97,7 +100,9 @@ if (process.argv[1] !== undefined && pathToFileURL(process.argv[1]).href === imp
     // Not process.exit(): what still stands in the pipe must reach its reader first.
     process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
-    process.stderr.write(`weir: ${error instanceof Error ? error.message : String(error)}\n`)
+    const message = error instanceof Error ? error.message : String(error)
+    const remedy = error instanceof Error && 'remedy' in error && typeof error.remedy === 'string' ? `\n  → ${error.remedy}` : ''
+    process.stderr.write(`weir: ${message}${message.includes(remedy.slice(5)) ? '' : remedy}\n`)
     if (process.env['WEIR_DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     process.exitCode = 1
   }
