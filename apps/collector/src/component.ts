@@ -1,0 +1,66 @@
+/** A part of the process that is started once and stopped once. */
+export interface Component {
+  readonly name: string
+  /** Resolves when the part does its work; rejects when it cannot. */
+  start(): Promise<void>
+  /** Resolves when nothing of the part is left running. Called only after a `start` that resolved. */
+  stop(): Promise<void>
+}
+
+/** What stopping came to: parts that did not end in time or failed, by name. */
+export interface StopReport {
+  failed: { name: string; error: unknown }[]
+}
+
+/**
+ * Start parts in order; stop them in the reverse order, so that whatever a part feeds outlives it.
+ *
+ * When a part fails to start, those already running are stopped again and the failure is thrown. `stop` never throws: it gives each part
+ * the same remaining time and reports the ones that failed, because one hanging part must not keep the others from draining.
+ */
+export class Assembly {
+  readonly #parts: Component[]
+  readonly #running: Component[] = []
+  #stopping: Promise<StopReport> | null = null
+
+  constructor(parts: Component[]) {
+    this.#parts = parts
+  }
+
+  async start(): Promise<void> {
+    for (const part of this.#parts) {
+      try {
+        await part.start()
+        this.#running.push(part)
+      } catch (error) {
+        await this.stop(5_000)
+        throw error
+      }
+    }
+  }
+
+  /** Stop everything within about `budgetMs`; the second call waits for the first. */
+  stop(budgetMs: number): Promise<StopReport> {
+    this.#stopping ??= this.#stopAll(Date.now() + budgetMs)
+    return this.#stopping
+  }
+
+  async #stopAll(deadline: number): Promise<StopReport> {
+    const report: StopReport = { failed: [] }
+    for (let part = this.#running.pop(); part !== undefined; part = this.#running.pop()) {
+      const { name } = part
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`${name} did not stop in time`)), Math.max(100, deadline - Date.now()))
+      })
+      try {
+        await Promise.race([part.stop(), late])
+      } catch (error) {
+        report.failed.push({ name, error })
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+    return report
+  }
+}

@@ -1,0 +1,64 @@
+import { ABSENT } from '@weir/decoder'
+
+/** Flows may lie this far back, and never ahead of their arrival: a bad clock can neither create stray partitions nor hide traffic. */
+export const CLAMP_MS = 24 * 3_600_000
+
+const SAMPLES = 31
+/** Below this a difference is delay and rounding (v5, v9 and IPFIX stamp whole seconds), not a wrong clock. */
+export const SIGNIFICANT_MS = 5_000
+
+/**
+ * The difference between an exporter's clock and ours, from the export times in its datagram headers.
+ *
+ * One sample is `export time − arrival`; a right clock gives 0 to −1 s (headers carry whole seconds) minus the network's delay. The median
+ * of the last 31 ignores single delayed or damaged datagrams and follows a clock that was set within 16 datagrams. Nothing is corrected
+ * below 5 s, so that jitter never moves a flow.
+ */
+export class SkewMeter {
+  readonly #samples = new Float64Array(SAMPLES)
+  #count = 0
+  #median: number | null = null
+
+  /** `exportTimeMs` on the exporter's clock (ABSENT when the format has none), `receivedMs` on ours. */
+  add(exportTimeMs: number, receivedMs: number): void {
+    if (exportTimeMs === ABSENT) return
+    this.#samples[this.#count % SAMPLES] = exportTimeMs - receivedMs
+    this.#count++
+    this.#median = null
+  }
+
+  /** Exporter's clock minus ours in milliseconds; null when nothing was measured. */
+  get skewMs(): number | null {
+    if (this.#count === 0) return null
+    if (this.#median === null) {
+      const used = this.#samples.slice(0, Math.min(this.#count, SAMPLES)).sort()
+      this.#median = used[used.length >> 1] ?? 0
+    }
+    return this.#median
+  }
+
+  /** What to subtract from the exporter's stamps: the skew when it is significant, else 0. */
+  get correctionMs(): number {
+    const skew = this.skewMs
+    return skew === null || Math.abs(skew) < SIGNIFICANT_MS ? 0 : skew
+  }
+}
+
+/**
+ * The end of a flow on the house clock: the exporter's stamp corrected, then clamped to [received − 24 h, received]. All in epoch
+ * milliseconds. A flow without a stamp (sFlow, or a template without time elements) ended when it arrived.
+ */
+export function houseTime(endMs: number, startMs: number, correctionMs: number, receivedMs: number): number {
+  const stamp = endMs !== ABSENT ? endMs : startMs
+  if (stamp === ABSENT) return receivedMs
+  const corrected = stamp - correctionMs
+  if (corrected > receivedMs) return receivedMs
+  const floor = receivedMs - CLAMP_MS
+  return corrected < floor ? floor : corrected
+}
+
+/** Length of a flow in milliseconds, 0 when a stamp is missing or they contradict each other; at most 2^31 − 1. */
+export function durationMs(startMs: number, endMs: number): number {
+  if (startMs === ABSENT || endMs === ABSENT || endMs <= startMs) return 0
+  return Math.min(endMs - startMs, 0x7fffffff)
+}
