@@ -62,7 +62,7 @@ export class QueryError extends Error {
     code: QueryErrorCode,
     detail: string,
     remedy: string,
-    options: { position?: number; length?: number; retry?: boolean; cause?: unknown } = {}
+    options: { position?: number; length?: number; retry?: boolean; cause?: unknown } = {},
   ) {
     super(`${detail} ${remedy}`, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'QueryError'
