@@ -13,14 +13,14 @@ export interface Size {
 export const MAX_ZOOM = 4.2
 
 /** The camera that shows the whole of `world` in `screen`, with `pad` px around it. */
-export function fit(world: Size, screen: Size, pad = 12): Camera {
+export function fitCamera(world: Size, screen: Size, pad = 12): Camera {
   const scale = Math.min((screen.width - 2 * pad) / world.width, (screen.height - 2 * pad) / world.height)
   return { target: [world.width / 2, world.height / 2], zoom: Math.log2(Math.max(0.05, scale)) }
 }
 
 /** Keeps zoom between the whole world and MAX_ZOOM, and the middle of the screen on the map. */
 export function clamp(camera: Camera, world: Size, screen: Size): Camera {
-  const whole = fit(world, screen).zoom
+  const whole = fitCamera(world, screen).zoom
   const zoom = Math.min(Math.max(MAX_ZOOM, whole), Math.max(whole, camera.zoom))
   const half = 2 ** -zoom / 2
   const axis = (value: number, extent: number, pixels: number) => {
