@@ -199,7 +199,7 @@ class Parser {
       const shown = token.type === 'end' ? `${field.name} is not compared with anything.` : `'${token.text}' is not an operator.`
       throw this.#error(token, shown, `Write, for example, ${field.name} = ${valueExample(field)}.`, expected)
     }
-    const value = this.#value(field, true)
+    const value = this.#value(field)
     if (value === null) return { kind: 'unknown', field: field.name, negated: this.#unknownNegation(operator, token) }
     if (operator !== '=' && operator !== '!=' && value.kind !== 'number') {
       throw this.#error(token, `'${operator}' compares with one number.`, `Write ${field.name} = for a range.`, ['=', '!='])
@@ -230,7 +230,7 @@ class Parser {
     const values: FilterValue[] = []
     do {
       const at = this.#peek()
-      const value = this.#value(field, false)
+      const value = this.#value(field)
       if (value === null) throw this.#error(at, 'A list holds values only.', `Write … or ${field.name} is unknown.`, [valueExample(field)])
       values.push(value)
       if (values.length > FILTER_LIMITS.listValues) {
@@ -242,8 +242,8 @@ class Parser {
     return { kind: 'in', field: field.name, negated, values }
   }
 
-  /** One value; null for the word unknown where that is allowed. */
-  #value(field: Field, unknownAllowed: boolean): FilterValue | null {
+  /** One value; null for the word unknown. */
+  #value(field: Field): FilterValue | null {
     const token = this.#take()
     if (token.type === 'end' || token.type === 'symbol') {
       const message = token.type === 'end' ? 'A value is missing at the end.' : `'${token.text}' stands where a value should.`
@@ -251,7 +251,7 @@ class Parser {
     }
     const next = this.#peek()
     const arrow = next.type === 'symbol' && (next.text === '->' || next.text === '<->')
-    if (unknownAllowed && !arrow && token.type === 'word' && /^(unknown|null)$/i.test(token.text)) return null
+    if (!arrow && token.type === 'word' && /^(unknown|null)$/i.test(token.text)) return null
     if (field.type !== 'conversation' && field.type !== 'as-pair' && field.type !== 'country-pair') return readValue(field, token)
     const src = readPairEnd(field.type, token)
     if (!arrow) {
