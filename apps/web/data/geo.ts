@@ -8,7 +8,6 @@ import { fetchJson } from './fetch-json.ts'
 
 export const CENTRES = ['atlantic', 'pacific'] as const
 export type Centre = (typeof CENTRES)[number]
-export const LISTS = ['countries', 'pairs'] as const
 
 /** The base map around one ocean; fetched once and kept, it only changes with the product. */
 export function useWorld(centre: Centre) {
@@ -20,12 +19,11 @@ export function useWorld(centre: Centre) {
   })
 }
 
-/** What the map's own URL keys say: direction, list, centre, arcs shown, country of the own network ('' unknown). */
+/** What the map's own URL keys say: direction, centre, arcs shown, country of the own network ('' unknown). */
 export function useMapState() {
   return useQueryStates(
     {
       direction: parseAsStringLiteral(DIRECTIONS).withDefault('both'),
-      list: parseAsStringLiteral(LISTS).withDefault('countries'),
       centre: parseAsStringLiteral(CENTRES).withDefault('atlantic'),
       arcs: parseAsBoolean.withDefault(true),
       home: parseAsString.withDefault(''),

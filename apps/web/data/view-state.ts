@@ -1,3 +1,4 @@
+import { type Filter, FilterError, parseFilter, printFilter } from '@weir/db/contracts'
 import type { ViewMetric } from '../components/format.ts'
 
 /** What the URL says about a view, without React: parsing, printing and window arithmetic, so that it can be tested on its own. */
@@ -63,59 +64,56 @@ export function windowOf(keys: { range: string | null; from: string | null; to: 
 /** The window of equal length that ends where this one starts. */
 export const previousWindow = (from: number, to: number): { from: number; to: number } => ({ from: from - (to - from), to: from })
 
-/** `filter` and one more condition; a filter with `or` at its top is put in parentheses so that the meaning of both halves stays. */
+/**
+ * `filter` and one more condition, as canonical text. What is already said is not said twice. A present filter that cannot be read is
+ * kept as it stands, so that its error stays visible and nothing typed is lost.
+ */
 export function andFilter(filter: string, expression: string): string {
-  const present = filter.trim()
-  const added = expression.trim()
-  if (added === '') return present
-  if (present === '') return added
-  if (conjuncts(present).some((term) => term === added)) return present
-  return `${topLevelOr(present) ? `(${present})` : present} and ${topLevelOr(added) ? `(${added})` : added}`
+  const present = read(filter)
+  const added = read(expression)
+  if (added === null) return filter.trim()
+  if (present === null) return added === undefined ? expression.trim() : printFilter(added)
+  if (present === undefined || added === undefined) return [filter.trim(), expression.trim()].filter((part) => part !== '').join(' and ')
+  const items = [...parts(present)]
+  for (const item of parts(added)) if (!items.some((known) => printFilter(known) === printFilter(item))) items.push(item)
+  const [first] = items
+  return items.length === 1 && first !== undefined ? printFilter(first) : printFilter({ kind: 'and', items })
 }
 
-/** The opposite of an expression: `not x = 1`, parentheses where it has more than one condition. */
+/** The opposite of an expression; a double negation cancels. */
 export function notFilter(expression: string): string {
-  const text = expression.trim()
-  return conjuncts(text).length > 1 || topLevelOr(text) ? `not (${text})` : `not ${text}`
+  const filter = read(expression)
+  if (filter === null) return ''
+  if (filter === undefined) return `not (${expression.trim()})`
+  if (filter.kind === 'not') return printFilter(filter.item)
+  if (filter.kind === 'unknown' || filter.kind === 'in') return printFilter({ ...filter, negated: !filter.negated })
+  if (filter.kind === 'compare' && filter.operator === '=') return printFilter({ ...filter, operator: '!=' })
+  if (filter.kind === 'compare' && filter.operator === '!=') return printFilter({ ...filter, operator: '=' })
+  return printFilter({ kind: 'not', item: filter })
 }
 
-/** Cut a filter at its top-level `and`s: the chips under the filter bar. A top-level `or` makes it one piece. */
+/** The conditions that all must hold, each as canonical text: the chips under the filter bar. */
 export function conjuncts(filter: string): string[] {
-  const text = filter.trim()
-  if (text === '') return []
-  if (topLevelOr(text)) return [text]
-  return split(text, 'and')
+  const known = read(filter)
+  if (known === null) return []
+  return known === undefined ? [filter.trim()] : parts(known).map((part) => printFilter(part))
 }
 
-const topLevelOr = (text: string): boolean => split(text, 'or').length > 1
+/** The n-th condition left out or replaced. */
+export function replaceConjunct(filter: string, index: number, replacement: string | null): string {
+  return conjuncts(filter)
+    .flatMap((term, at) => (at === index ? (replacement === null ? [] : [replacement]) : [term]))
+    .reduce((all, term) => andFilter(all, term), '')
+}
 
-/** Cut at a keyword outside parentheses and quotes. */
-function split(text: string, word: 'and' | 'or'): string[] {
-  const parts: string[] = []
-  let depth = 0
-  let quote: string | null = null
-  let start = 0
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at] ?? ''
-    if (quote !== null) {
-      if (char === '\\') at += 1
-      else if (char === quote) quote = null
-    } else if (char === '"' || char === "'") quote = char
-    else if (char === '(' || char === '[') depth += 1
-    else if (char === ')' || char === ']') depth -= 1
-    else if (
-      depth === 0 &&
-      text.slice(at, at + word.length).toLowerCase() === word &&
-      boundary(text[at - 1]) &&
-      boundary(text[at + word.length])
-    ) {
-      parts.push(text.slice(start, at).trim())
-      at += word.length - 1
-      start = at + 1
-    }
+const parts = (filter: Filter): readonly Filter[] => (filter.kind === 'and' ? filter.items : [filter])
+
+/** null for an empty filter, undefined for one that cannot be read. */
+function read(text: string): Filter | null | undefined {
+  try {
+    return parseFilter(text)
+  } catch (error) {
+    if (error instanceof FilterError) return undefined
+    throw error
   }
-  parts.push(text.slice(start).trim())
-  return parts.filter((part) => part !== '')
 }
-
-const boundary = (char: string | undefined): boolean => char === undefined || !/[\w.:/-]/.test(char)
