@@ -30,7 +30,7 @@ export function ShadeLegend({
       <ol className="flex" aria-label={`Shades, mean rate in ${rateUnit(metric)}`}>
         {steps.map(({ colour, label }) => (
           <li key={label} className="flex flex-col gap-1">
-            <span className="h-2.5 w-11 first:rounded-l-sm" style={{ background: css(colour) }} />
+            <span className="h-2.5 w-10 first:rounded-l-sm" style={{ background: css(colour) }} />
             <span className="whitespace-nowrap">{label}</span>
           </li>
         ))}
@@ -43,13 +43,13 @@ export function ShadeLegend({
 /** The colours of the arcs that are on the map. */
 export function ArcLegend({ palette, shown }: { palette: Palette; shown: { in: boolean; out: boolean; transit: boolean } }) {
   const entries = [
-    { key: 'in', label: 'into your network', colour: palette.in, on: shown.in },
-    { key: 'out', label: 'out of it', colour: palette.out, on: shown.out },
+    { key: 'in', label: 'in', colour: palette.in, on: shown.in },
+    { key: 'out', label: 'out', colour: palette.out, on: shown.out },
     { key: 'transit', label: 'between countries', colour: palette.transit, on: shown.transit },
   ].filter((entry) => entry.on)
   if (entries.length === 0) return null
   return (
-    <ul className="flex flex-wrap gap-x-3 gap-y-1 text-[11px] text-muted leading-none">
+    <ul aria-label="Arcs, seen from your network" className="flex flex-wrap gap-x-3 gap-y-1 text-[11px] text-muted leading-none">
       {entries.map((entry) => (
         <li key={entry.key} className="flex items-center gap-1.5">
           <span

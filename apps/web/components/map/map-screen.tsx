@@ -30,18 +30,13 @@ import type { Pointed, Target } from './world-map.tsx'
 const WorldMap = dynamic(() => import('./world-map.tsx'), { ssr: false, loading: () => <MapSkeleton /> })
 
 /** More lines than this make a ball of wool; the list has all of them. */
-const MOST_ARCS = 60
+const MOST_ARCS = 48
 
 const DIRECTION_OPTIONS = [
   { value: 'both', label: 'Both', title: 'Everything a country sends or receives' },
   { value: 'in', label: 'In', title: 'What comes from a country' },
   { value: 'out', label: 'Out', title: 'What goes to a country' },
 ] as const satisfies readonly { value: Direction; label: string; title: string }[]
-
-const LIST_OPTIONS = [
-  { value: 'countries', label: 'Countries' },
-  { value: 'pairs', label: 'Pairs' },
-] as const
 
 const CENTRE_OPTIONS = [
   { value: 'atlantic', label: 'Atlantic', title: 'Cut the map in the Pacific' },
@@ -175,48 +170,52 @@ export function MapScreen() {
   }
 
   const highlight: Target | null = picked ?? pointed ?? listed
-  const items: RankItem[] =
-    state.list === 'pairs'
-      ? pairs.map((pair) => ({
-          id: pair.id,
-          rank: pair.rank,
-          name: pair.src === pair.dst ? `Within ${nameOf(pair.src)}` : `${nameOf(pair.src)} → ${nameOf(pair.dst)}`,
-          code: '',
-          value: pair.value,
-          rate: rateOf(pair.value),
-          share: share(pair.share),
-          menu: pairMenu(pair),
-        }))
-      : [...(ranking?.rows ?? []), ...[ranking?.internal, ranking?.unknown].filter((row) => row != null && row.value > 0)].flatMap((row) =>
-          row
-            ? [
-                {
-                  id: row.code,
-                  rank: row.rank === 0 ? null : row.rank,
-                  name: nameOf(row.code),
-                  code: row.rank === 0 ? (row.code === INTERNAL ? 'no country' : 'no country known') : row.code,
-                  value: row.value,
-                  rate: rateOf(row.value),
-                  share: share(row.share),
-                  menu: row.rank === 0 ? null : countryMenu(row, 'end'),
-                },
-              ]
-            : [],
-        )
-  const listKind = state.list === 'pairs' ? 'arc' : 'country'
-  const activeRow = highlight === null ? null : highlight.kind === listKind ? highlight.id : null
+  const shortOf = (code: string) => (code === INTERNAL || code === UNKNOWN ? nameOf(code) : code)
+  const pairItems: RankItem[] = pairs.map((pair) => ({
+    id: pair.id,
+    rank: pair.rank,
+    name: pair.src === pair.dst ? `Within ${nameOf(pair.src)}` : `${nameOf(pair.src)} → ${nameOf(pair.dst)}`,
+    ...(pair.src === pair.dst ? {} : { short: `${shortOf(pair.src)} → ${shortOf(pair.dst)}` }),
+    code: '',
+    value: pair.value,
+    rate: rateOf(pair.value),
+    share: share(pair.share),
+    menu: pairMenu(pair),
+  }))
+  const apart = [ranking?.internal, ranking?.unknown].flatMap((row) => (row && row.value > 0 ? [row] : []))
+  const countryItems: RankItem[] = [...(ranking?.rows ?? []), ...apart].map((row) => ({
+    id: row.code,
+    rank: row.rank === 0 ? null : row.rank,
+    name: nameOf(row.code),
+    code: row.code === INTERNAL ? 'no country' : row.code === UNKNOWN ? 'country not known' : row.code,
+    value: row.value,
+    rate: rateOf(row.value),
+    share: share(row.share),
+    menu: row.rank === 0 ? null : countryMenu(row, 'end'),
+  }))
+  const active = (kind: Target['kind']) => (highlight?.kind === kind ? highlight.id : null)
   const empty = answer !== undefined && answer.total.value === 0
 
   const tip = pointed === null || picked !== null ? null : tooltip(pointed, { pairs, ranking, nameOf, rateOf })
   const loading = !view.ready || (geo.isPending && !geo.isError)
 
+  const listState: ListState = {
+    loading,
+    error: geo.isError && answer === undefined ? geo.error : null,
+    empty,
+    old: geo.isPlaceholderData,
+    filtered: view.filter !== '',
+    retry: () => void geo.refetch(),
+    clear: () => view.set({ filter: '' }),
+  }
+
   return (
     <div
       ref={frame}
-      className="grid min-h-0 grid-cols-1 gap-4 lg:grid-cols-[minmax(0,1fr)_360px] xl:grid-cols-[minmax(0,1fr)_384px]"
+      className="grid min-h-0 grid-cols-1 gap-4 lg:h-(--fill) lg:grid-cols-[minmax(0,1fr)_340px] lg:grid-rows-[auto_minmax(0,1fr)] xl:grid-cols-[minmax(0,1fr)_368px]"
       style={height === null ? undefined : { ['--fill' as string]: `${height}px` }}
     >
-      <Panel aria-labelledby="map-title" className="overflow-hidden lg:h-(--fill)">
+      <Panel aria-labelledby="map-title" className="overflow-hidden">
         <header className="flex min-h-12 flex-wrap items-center justify-between gap-x-3 gap-y-2 border-border border-b px-4 py-2">
           <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
             <h2 id="map-title" className="font-semibold text-[13px]">
@@ -251,7 +250,7 @@ export function MapScreen() {
             />
           </div>
         </header>
-        <div className="relative h-[min(56vw,420px)] min-h-52 lg:h-auto lg:min-h-0 lg:flex-1">
+        <div className="relative aspect-[1000/478] min-h-52 lg:max-h-[max(300px,calc(var(--fill)-320px))]">
           {!canDraw ? (
             <EmptyState icon={MapPinOff} title="This browser cannot draw the map" className="h-full">
               The map needs WebGL 2, which is switched off or missing here: often the graphics driver is blocked, or hardware acceleration
@@ -342,42 +341,100 @@ export function MapScreen() {
         </footer>
       </Panel>
 
-      <Panel aria-labelledby="rank-title" className="overflow-hidden lg:h-(--fill)">
-        <header className="flex min-h-12 items-center justify-between gap-3 border-border border-b px-4 py-2">
-          <h2 id="rank-title" className="truncate font-semibold text-[13px]">
-            {state.list === 'pairs' ? 'Heaviest pairs' : 'Ranking'}
-          </h2>
-          <Segmented label="List" value={state.list} options={LIST_OPTIONS} onChange={(list) => void setState({ list })} />
-        </header>
-        <div className={cn('min-h-0 flex-1 overflow-y-auto', geo.isPlaceholderData && 'opacity-70')}>
-          {geo.isError && answer === undefined ? (
-            <ErrorState error={geo.error} onRetry={() => void geo.refetch()} />
-          ) : loading ? (
-            <SkeletonRows rows={12} className="px-4 py-3" />
-          ) : items.length === 0 ? (
-            <EmptyTraffic filtered={view.filter !== ''} onClear={() => view.set({ filter: '' })} />
-          ) : (
-            <RankList
-              caption={
-                state.list === 'pairs'
-                  ? 'Heaviest pairs of places by mean rate'
-                  : 'Countries by mean rate, then the own network and unknown places'
-              }
-              heading={state.list === 'pairs' ? 'From → to' : 'Country'}
-              items={items}
-              max={items[0]?.value ?? 0}
-              active={activeRow}
-              onPoint={(id) => setListed(id === null ? null : { kind: listKind, id })}
-            />
-          )}
-        </div>
-        {answer === undefined || state.list === 'pairs' || state.direction !== 'both' ? null : (
-          <p className="border-border border-t px-4 py-2 text-[11px] text-muted leading-4">
-            Share of all traffic that touches a place. A flow has two ends, so the shares add up to more than 100 %.
-          </p>
-        )}
-      </Panel>
+      <ListPanel
+        id="rank-title"
+        title="Countries"
+        hint={ranking === null ? undefined : `${ranking.rows.length}`}
+        className="lg:row-span-2 lg:h-(--fill)"
+        state={listState}
+        note={
+          state.direction === 'both'
+            ? 'Share of all traffic that touches a place. A flow has two ends, so these add up to more than 100 %.'
+            : null
+        }
+      >
+        <RankList
+          caption="Countries by mean rate, then internal and unknown places"
+          heading="Country"
+          items={countryItems}
+          max={ranking?.rows[0]?.value ?? 0}
+          active={active('country')}
+          onPoint={(id) => setListed(id === null ? null : { kind: 'country', id })}
+        />
+      </ListPanel>
+
+      <ListPanel
+        id="pairs-title"
+        title="Pairs"
+        hint="heaviest, source → destination"
+        className="max-lg:order-last lg:min-h-48"
+        state={listState}
+        note={null}
+      >
+        <RankList
+          caption="Heaviest pairs of source and destination by mean rate"
+          heading="From → to"
+          items={pairItems}
+          max={pairs[0]?.value ?? 0}
+          active={active('arc')}
+          onPoint={(id) => setListed(id === null ? null : { kind: 'arc', id })}
+        />
+      </ListPanel>
     </div>
+  )
+}
+
+interface ListState {
+  loading: boolean
+  error: unknown
+  empty: boolean
+  old: boolean
+  filtered: boolean
+  retry: () => void
+  clear: () => void
+}
+
+/** A ranked list in its panel, with what stands in for it while there is nothing to rank. */
+function ListPanel({
+  id,
+  title,
+  hint,
+  className,
+  state,
+  note,
+  children,
+}: {
+  id: string
+  title: string
+  hint: string | undefined
+  className: string
+  state: ListState
+  note: string | null
+  children: ReactNode
+}) {
+  return (
+    <Panel aria-labelledby={id} className={cn('overflow-hidden', className)}>
+      <header className="flex min-h-11 items-baseline gap-2 border-border border-b px-4 py-3">
+        <h2 id={id} className="font-semibold text-[13px] leading-5">
+          {title}
+        </h2>
+        {hint === undefined ? null : <span className="truncate text-[12px] text-muted">{hint}</span>}
+      </header>
+      <div className={cn('relative min-h-0 flex-1 max-lg:max-h-[480px] overflow-y-auto', state.old && 'opacity-70')}>
+        {state.error !== null ? (
+          <ErrorState error={state.error} onRetry={state.retry} />
+        ) : state.loading ? (
+          <SkeletonRows rows={10} className="px-4 py-3" />
+        ) : state.empty ? (
+          <EmptyTraffic filtered={state.filtered} onClear={state.clear} />
+        ) : (
+          children
+        )}
+      </div>
+      {note === null || state.empty || state.loading ? null : (
+        <p className="border-border border-t px-4 py-2 text-[11px] text-muted leading-4">{note}</p>
+      )}
+    </Panel>
   )
 }
 

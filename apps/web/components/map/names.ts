@@ -4,7 +4,7 @@ const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' }
 
 /** Name of a country code for people. */
 export function placeName(code: string, given?: string): string {
-  if (code === INTERNAL) return 'Own network'
+  if (code === INTERNAL) return 'Internal'
   if (code === UNKNOWN) return 'Unknown'
   if (given !== undefined && given !== '' && given !== code) return given
   try {

@@ -8,6 +8,8 @@ export interface RankItem {
   /** 1-based; null for lines that take no part in the ranking. */
   rank: number | null
   name: string
+  /** Said instead of the name where there is little room. */
+  short?: string
   /** Short text behind the name, e.g. the country code. */
   code: string
   value: number
@@ -42,7 +44,7 @@ export function RankList({
       <colgroup>
         <col className="w-11" />
         <col />
-        <col className="w-28" />
+        <col className="w-24 sm:w-28" />
         <col className="w-[68px]" />
       </colgroup>
       <thead className="sticky top-0 z-10 bg-surface shadow-[inset_0_-1px_var(--border)]">
@@ -76,7 +78,7 @@ export function RankList({
                 <div className="flex min-w-0 items-baseline gap-1.5 leading-4">
                   {item.menu === null ? (
                     <span className="truncate" title={item.name}>
-                      {item.name}
+                      <Name item={item} />
                     </span>
                   ) : (
                     <Menu modal={false}>
@@ -84,7 +86,7 @@ export function RankList({
                         title={item.name}
                         className="min-w-0 cursor-pointer truncate rounded-sm text-left decoration-muted underline-offset-2 hover:text-accent hover:underline data-[state=open]:text-accent"
                       >
-                        {item.name}
+                        <Name item={item} />
                       </MenuTrigger>
                       {item.menu}
                     </Menu>
@@ -105,5 +107,15 @@ export function RankList({
         ))}
       </tbody>
     </table>
+  )
+}
+
+function Name({ item }: { item: RankItem }) {
+  if (item.short === undefined) return item.name
+  return (
+    <>
+      <span className="max-sm:hidden">{item.name}</span>
+      <span className="sm:hidden">{item.short}</span>
+    </>
   )
 }

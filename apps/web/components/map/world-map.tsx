@@ -106,8 +106,11 @@ export default function WorldMap({
       highlight === null || (highlight.kind === 'arc' ? arc.id === highlight.id : arc.src === highlight.id || arc.dst === highlight.id)
     const hue = (arc: DrawnArc) => (arc.dst === INTERNAL ? palette.in : arc.src === INTERNAL ? palette.out : palette.transit)
     // Towards its destination a line gets solid: the direction can be read without an arrow head.
-    const tail = (arc: DrawnArc): [number, number, number, number] => [...hue(arc), lit(arc) ? (highlight ? 110 : 50) : 12]
-    const head = (arc: DrawnArc): [number, number, number, number] => [...hue(arc), lit(arc) ? (highlight ? 255 : 205) : 24]
+    const tail = (arc: DrawnArc): [number, number, number, number] => [...hue(arc), lit(arc) ? (highlight ? 110 : 40) : 10]
+    const head = (arc: DrawnArc): [number, number, number, number] => [
+      ...hue(arc),
+      lit(arc) ? (highlight ? 255 : 130 + arc.width * 12) : 22,
+    ]
     const id = highlight === null ? '' : `${highlight.kind}:${highlight.id}`
     return [
       new PolygonLayer({ id: 'sea', data: [world.sphere], getPolygon: (ring) => ring, getFillColor: [...palette.sea], stroked: false }),
@@ -195,7 +198,7 @@ export default function WorldMap({
     if (camera === null || size === null || size.width < 560) return []
     const boxes = labels.map((item) => {
       const [x, y] = toScreen(item.at, camera, size)
-      return { ...item, x, y, width: Math.max(item.name.length, item.value.length) * 6.4 + 12, height: 34 }
+      return { ...item, x, y, width: Math.max(item.name.length, item.value.length) * 6.2 + 14, height: 38 }
     })
     return uncrowded(boxes).filter((box) => box.x > 0 && box.y > 0 && box.x < size.width && box.y < size.height)
   }, [labels, camera, size])
@@ -240,11 +243,11 @@ export default function WorldMap({
         <div
           key={item.code}
           aria-hidden
-          className="pointer-events-none absolute -translate-x-1/2 -translate-y-1/2 whitespace-nowrap text-center text-[11px] leading-[15px] [paint-order:stroke] [text-shadow:0_0_3px_var(--surface),0_0_3px_var(--surface),0_0_5px_var(--surface)]"
+          className="pointer-events-none absolute -translate-x-1/2 -translate-y-[calc(100%+6px)] whitespace-nowrap rounded bg-surface/85 px-1 text-center text-[11px] leading-[15px]"
           style={{ left: item.x, top: item.y }}
         >
           <div className="font-medium text-text">{item.name}</div>
-          <div className="text-text">{item.value}</div>
+          <div className="text-muted">{item.value}</div>
         </div>
       ))}
       {dock === null || size === null || dock[0] < -80 || dock[0] > size.width + 80 || dock[1] > size.height + 10 ? null : (
@@ -252,7 +255,7 @@ export default function WorldMap({
           {homeLabel}
         </div>
       )}
-      <div className="absolute top-3 right-3 flex flex-col overflow-hidden rounded-md border border-border bg-surface">
+      <div className="absolute top-2 right-2 flex flex-col sm:top-3 sm:right-3 max-sm:[&_button]:size-7 overflow-hidden rounded-md border border-border bg-surface">
         <Button variant="ghost" size="icon" className="rounded-none" aria-label="Zoom in" title="Zoom in" onClick={() => zoomBy(0.8)}>
           <Plus />
         </Button>
