@@ -87,6 +87,11 @@ async function start(settings: Settings, demo: boolean, running: Running): Promi
     (it) => it.detail,
   )
   running.database = database
+  await step(
+    'schema',
+    () => database.migrate(),
+    ({ engine, applied }) => `engine ${engine}${applied.length === 0 ? ', up to date' : `, ${applied.length} migrations`}`,
+  )
   const collectorAndWeb = {
     ...process.env,
     DATABASE_URL: database.url,

@@ -39,6 +39,7 @@ export class Child {
   readonly logFile: string
   #process: ChildProcess | null = null
   #crashes = 0
+  #served = false
   #stopping = false
   #timer: NodeJS.Timeout | null = null
   #last: string[] = []
@@ -66,9 +67,12 @@ export class Child {
     this.#launch()
     const deadline = Date.now() + timeoutMs
     while (!this.#stopping) {
-      if (this.#process === null) throw new Error(`it ended at once:\n${this.tail()}`)
-      if (this.#options.ready === undefined || (await this.#options.ready())) return
-      if (Date.now() > deadline) throw new Error(`it does not answer after ${Math.round(timeoutMs / 1000)} s:\n${this.tail()}`)
+      if (this.#process === null) throw new Error(`it ended at once:\n${this.tail(20)}`)
+      if (this.#options.ready === undefined || (await this.#options.ready())) {
+        this.#served = true
+        return
+      }
+      if (Date.now() > deadline) throw new Error(`it does not answer after ${Math.round(timeoutMs / 1000)} s:\n${this.tail(20)}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
@@ -104,7 +108,8 @@ export class Child {
         done = true
         this.#process = null
         resolve()
-        if (this.#stopping || (finished && this.#options.mayFinish)) return
+        // Before it ever served, its end is a failure of the start, not a crash to recover from.
+        if (this.#stopping || !this.#served || (finished && this.#options.mayFinish)) return
         this.#crashes = Date.now() - started > HEALTHY_MS ? 1 : this.#crashes + 1
         const wait = backoff(this.#crashes)
         say.warn(name, `${how}; it starts again in ${wait / 1000} s. Its last words (all: ${this.logFile}):\n${this.tail(4)}`)

@@ -37,6 +37,9 @@ export function databaseProblem(error: unknown, url: string | null): Problem {
   const message = error instanceof Error ? error.message : String(error)
   const code = codeOf(error)
   const name = url === null ? 'the embedded PostgreSQL' : `the database of DATABASE_URL (${withoutPassword(url)})`
+  if (error instanceof Problem) return error
+  // The storage room's own errors say what to do; only "unreachable" is told better by what the socket or the server said.
+  if (code === 'database-unreachable' && error instanceof Error && error.cause !== undefined) return databaseProblem(error.cause, url)
   const own = error instanceof Error && 'remedy' in error && typeof error.remedy === 'string' ? error.remedy : null
   if (own !== null) return new Problem(message, own, error)
   const say = (what: string, remedy: string) => new Problem(`${what}: ${name}. ${message}`, remedy, error)

@@ -119,7 +119,8 @@ export function traffic(options: { seed: number; conversations: number; start: n
     const kind = random()
     const proto = kind < 0.62 ? TCP : kind < 0.92 ? UDP : six ? ICMP6 : ICMP
     const client: Side = { address: six ? v6(0xc, pick(1, 24)) : v4(10, 7, pick(0, 3), pick(1, 12)), port: 20_000 + i }
-    const service = proto === TCP ? ([443, 80, 22, 25][pick(0, 3)] ?? 443) : proto === UDP ? ([53, 123, 443][pick(0, 2)] ?? 53) : client.port
+    const service =
+      proto === TCP ? ([443, 80, 22, 25][pick(0, 3)] ?? 443) : proto === UDP ? ([53, 123, 443][pick(0, 2)] ?? 53) : client.port
     const server: Side = { address: six ? v6(0x5, pick(1, 16)) : v4(198, 51, 100, pick(1, 16)), port: service }
     let at = options.start + Math.floor(random() * options.seconds * 1000)
     const tick = () => {
@@ -154,7 +155,7 @@ export function traffic(options: { seed: number; conversations: number; start: n
   header.writeUInt16LE(4, 6)
   header.writeUInt32LE(65_535, 16)
   header.writeUInt32LE(1, 20) // LINKTYPE_ETHERNET
-  const pieces = [header]
+  const pieces: Buffer[] = [header]
   let bytes = 0
   for (const { at, octets } of packets) {
     bytes += octets.length
