@@ -2,15 +2,16 @@
 #   docker build -t weir .
 # The base already is Node 24 on glibc; the Node and the PostgreSQL that npm brings for bare machines are left out of the image.
 
+# The manifests of all workspaces, apart from the source: the layers with the packages are made anew only when these change.
+FROM node:24-bookworm-slim AS manifests
+WORKDIR /all
+COPY . .
+RUN mkdir /manifests && tar -cf - package.json package-lock.json .npmrc apps/*/package.json packages/*/package.json | tar -xf - -C /manifests
+
 FROM node:24-bookworm-slim AS source
 WORKDIR /weir
 ENV NEXT_TELEMETRY_DISABLED=1 TURBO_TELEMETRY_DISABLED=1 DO_NOT_TRACK=1
-# Manifests first: the layer with the packages changes only when they do.
-COPY package.json package-lock.json .npmrc ./
-COPY apps/collector/package.json apps/collector/
-COPY apps/web/package.json apps/web/
-COPY packages/ packages/
-RUN find packages -mindepth 2 -maxdepth 2 ! -name package.json -exec rm -rf {} +
+COPY --from=manifests /manifests/ ./
 
 FROM source AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -36,6 +37,7 @@ RUN install -d -o node -g node -m 0700 /var/lib/weir
 COPY --from=packages /weir/node_modules node_modules
 COPY . .
 COPY --from=packages /weir/apps/ apps/
+COPY --from=packages /weir/packages/ packages/
 COPY --from=build /weir/apps/web/.next apps/web/.next
 USER node
 VOLUME /var/lib/weir
