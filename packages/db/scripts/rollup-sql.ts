@@ -1,7 +1,15 @@
 // Prints the rollup step of a migration for one engine, written from the catalogue:
 //   node packages/db/scripts/rollup-sql.ts timescale|postgres
 // A shipped migration never changes: after a change of the catalogue, take from this what a new migration needs.
-import { boundedSum, DEFAULT_RETENTION_DAYS, DIMENSION_TYPES, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, type RollupLevel } from '../src/rollups.ts'
+import {
+  boundedSum,
+  DEFAULT_RETENTION_DAYS,
+  DIMENSION_TYPES,
+  ROLLUP_LEVELS,
+  ROLLUP_SUMS,
+  ROLLUPS,
+  type RollupLevel,
+} from '../src/rollups.ts'
 
 const WIDTH: Record<RollupLevel, string> = { '1m': '1 minute', '1h': '1 hour', '1d': '1 day' }
 const out: string[] = []
@@ -16,13 +24,15 @@ function timescale(): void {
   const refresh: Record<RollupLevel, { start: string; end: string; every: string; chunk: string; chunkDays: number }> = {
     '1m': { start: '2 days', end: '1 minute', every: '1 minute', chunk: '1 day', chunkDays: 1 },
     '1h': { start: '4 days', end: '10 minutes', every: '10 minutes', chunk: '30 days', chunkDays: 30 },
-    '1d': { start: '8 days', end: '1 hour', every: '1 hour', chunk: '360 days', chunkDays: 360 }
+    '1d': { start: '8 days', end: '1 hour', every: '1 hour', chunk: '360 days', chunkDays: 360 },
   }
   for (const { name, dims } of ROLLUPS) {
     for (const [i, level] of ROLLUP_LEVELS.entries()) {
       const from = i === 0 ? 'flow' : `${name}_${ROLLUP_LEVELS[i - 1]}`
       const time = i === 0 ? 'time' : 'bucket'
-      const sums = ROLLUP_SUMS.map((sum, n) => (i === 0 ? (n === 0 ? `count(*) as ${sum}` : `${boundedSum(RAW[n] ?? sum)} as ${sum}`) : `${boundedSum(sum)} as ${sum}`))
+      const sums = ROLLUP_SUMS.map((sum, n) =>
+        i === 0 ? (n === 0 ? `count(*) as ${sum}` : `${boundedSum(RAW[n] ?? sum)} as ${sum}`) : `${boundedSum(sum)} as ${sum}`,
+      )
       const { start, end, every, chunk, chunkDays } = refresh[level]
       print(
         `create materialized view ${name}_${level}`,
@@ -34,7 +44,7 @@ function timescale(): void {
         'with no data;',
         `select add_continuous_aggregate_policy('${name}_${level}', start_offset => interval '${start}', end_offset => interval '${end}', schedule_interval => interval '${every}');`,
         `select add_retention_policy('${name}_${level}', drop_created_before => interval '${DEFAULT_RETENTION_DAYS[level] + chunkDays} days');`,
-        ''
+        '',
       )
     }
   }
@@ -58,7 +68,7 @@ function postgres(): void {
         ') partition by range (bucket);',
         `create index ${data}_bucket_idx on ${data} (bucket);`,
         ...(last ? [] : [`create index ${data}_fold_idx on ${data} (fold);`]),
-        ''
+        '',
       )
       const columns = ['bucket', ...dims, ...ROLLUP_SUMS].join(', ')
       const arms = [`select ${columns} from ${data}`]
@@ -70,8 +80,8 @@ function postgres(): void {
             `select ${bin(level, 'part.bucket')}, ${[...dims, ...ROLLUP_SUMS].map((c) => `part.${c}`).join(', ')}`,
             '  from rollup_pending pending cross join lateral (',
             `    select d.bucket, ${[...dims, ...ROLLUP_SUMS].map((c) => `d.${c}`).join(', ')} from ${name}_${finer}_data d\n      where d.fold = pending.id and d.bucket >= pending.first and d.bucket <= pending.last offset 0) part`,
-            `  where pending.level = ${from + 1}`
-          ].join('\n')
+            `  where pending.level = ${from + 1}`,
+          ].join('\n'),
         )
       }
       arms.push(
@@ -80,8 +90,8 @@ function postgres(): void {
           `    ${RAW.map((e) => e.replace(/\b(bytes|packets|sampling_rate)\b/g, 'part.$1')).join(', ')}`,
           '  from rollup_pending pending cross join lateral (',
           `    select f.time, ${dims.map((c) => `f.${c}`).join(', ')}, f.bytes, f.packets, f.sampling_rate from flow f\n      where f.batch = pending.id and f.time >= pending.first and f.time <= pending.last and f.event_kind is null offset 0) part`,
-          '  where pending.level = 0'
-        ].join('\n')
+          '  where pending.level = 0',
+        ].join('\n'),
       )
       print(`create view ${name}_${level} as`, arms.map((arm) => `  ${arm}`).join('\n  union all\n'), ';', '')
     }

@@ -36,7 +36,7 @@ export function createPool(settings: PoolSettings): Pool {
     connectionTimeoutMillis: settings.connectTimeoutMs ?? 10_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
-    options: `-c timezone=UTC${settings.statementTimeoutMs ? ` -c statement_timeout=${Math.round(settings.statementTimeoutMs)}` : ''}`
+    options: `-c timezone=UTC${settings.statementTimeoutMs ? ` -c statement_timeout=${Math.round(settings.statementTimeoutMs)}` : ''}`,
   })
   const onError =
     settings.onError ??

@@ -19,10 +19,11 @@ const CONNECTION_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOTFOUND',
-  'EAI_AGAIN'
+  'EAI_AGAIN',
 ])
 /** node-postgres has no code for these. */
-const CONNECTION_MESSAGES = /connection terminated|connection timeout|timeout exceeded when trying to connect|client was closed|not queryable/i
+const CONNECTION_MESSAGES =
+  /connection terminated|connection timeout|timeout exceeded when trying to connect|client was closed|not queryable/i
 
 /** SQLSTATE of a server error, or null when the error did not come from the server. */
 export function sqlstate(error: unknown): string | null {
@@ -43,7 +44,8 @@ export function classify(error: unknown): ErrorKind {
   if (error instanceof Error) {
     const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
     if (CONNECTION_CODES.has(code) || CONNECTION_MESSAGES.test(error.message)) return 'outage'
-    if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every((e) => classify(e) === 'outage') ? 'outage' : 'other'
+    if (error instanceof AggregateError && error.errors.length > 0)
+      return error.errors.every((e) => classify(e) === 'outage') ? 'outage' : 'other'
   }
   return 'other'
 }

@@ -29,7 +29,7 @@ export interface MigrateResult {
 }
 
 /** One number for every process that migrates this database. */
-const LOCK = 'hashtextextended(\'weir migrate\', 0)'
+const LOCK = "hashtextextended('weir migrate', 0)"
 const MINIMUM_SERVER = 140_000
 const FILE = /^(\d{4})-([a-z0-9-]+)(?:\.(timescale|postgres))?\.sql$/
 
@@ -47,7 +47,7 @@ export function readMigrations(directory: URL = new URL('./migrations/', import.
     if (entry.name !== name) {
       throw new StorageError(`two migrations have the number ${digits}: ${entry.name} and ${name}`, {
         code: 'migration-number-taken',
-        remedy: 'Give the newer one the next free number.'
+        remedy: 'Give the newer one the next free number.',
       })
     }
     entry.parts.push({ engine, sql: readFileSync(new URL(file, directory), 'utf8') })
@@ -57,7 +57,11 @@ export function readMigrations(directory: URL = new URL('./migrations/', import.
     [...parts.filter((p) => p.engine === null), ...parts.filter((p) => p.engine === engine)].map((p) => p.sql).join('\n')
   return [...found]
     .sort(([a], [b]) => a - b)
-    .map(([number, { name, parts }]) => ({ number, name, sql: { timescale: forEngine(parts, 'timescale'), postgres: forEngine(parts, 'postgres') } }))
+    .map(([number, { name, parts }]) => ({
+      number,
+      name,
+      sql: { timescale: forEngine(parts, 'timescale'), postgres: forEngine(parts, 'postgres') },
+    }))
 }
 
 const label = (migration: { number: number; name: string }) => `${String(migration.number).padStart(4, '0')}-${migration.name}`
@@ -72,7 +76,12 @@ const checksum = (sql: string) => createHash('sha256').update(sql).digest('hex')
  */
 export async function migrate(connectionString: string, options: MigrateOptions = {}): Promise<MigrateResult> {
   const log = options.log ?? (() => undefined)
-  const client = new pg.Client({ connectionString, application_name: 'weir-migrate', connectionTimeoutMillis: 10_000, options: '-c timezone=UTC' })
+  const client = new pg.Client({
+    connectionString,
+    application_name: 'weir-migrate',
+    connectionTimeoutMillis: 10_000,
+    options: '-c timezone=UTC',
+  })
   // Reaches the pending query as a rejection; without a listener it would end the process as well.
   client.on('error', () => undefined)
   try {
@@ -81,7 +90,7 @@ export async function migrate(connectionString: string, options: MigrateOptions 
     throw new StorageError(`the database cannot be reached: ${messageOf(error)}`, {
       code: 'database-unreachable',
       remedy: 'Check DATABASE_URL, that the server runs, and that it accepts this user and password.',
-      cause: error
+      cause: error,
     })
   }
   try {
@@ -100,7 +109,7 @@ export async function migrate(connectionString: string, options: MigrateOptions 
 
 async function checkServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ version: number; shown: string; encoding: string }>(
-    `select current_setting('server_version_num')::int as version, current_setting('server_version') as shown, current_setting('server_encoding') as encoding`
+    `select current_setting('server_version_num')::int as version, current_setting('server_version') as shown, current_setting('server_encoding') as encoding`,
   )
   const server = rows[0]
   if (!server) throw new Error('the server did not tell its version')
@@ -110,7 +119,7 @@ async function checkServer(client: pg.Client): Promise<void> {
   if (server.encoding !== 'UTF8') {
     throw new StorageError(`the database's encoding is ${server.encoding}`, {
       code: 'encoding',
-      remedy: "Create the database with encoding UTF8: create database weir encoding 'UTF8' template template0."
+      remedy: "Create the database with encoding UTF8: create database weir encoding 'UTF8' template template0.",
     })
   }
 }
@@ -121,18 +130,18 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions, log: (l
        number integer primary key,
        name text not null,
        checksum text not null,
-       applied_at timestamptz not null default now())`
+       applied_at timestamptz not null default now())`,
   )
   const migrations = options.migrations ?? readMigrations()
   const { rows: recorded } = await client.query<{ number: number; name: string; checksum: string }>(
-    'select number, name, checksum from weir_migration order by number'
+    'select number, name, checksum from weir_migration order by number',
   )
   const known = new Map(migrations.map((m) => [m.number, m]))
   const unknown = recorded.filter((r) => !known.has(r.number))
   if (unknown.length > 0) {
     throw new StorageError(`the database is newer than this program: it has ${unknown.map(label).join(', ')}`, {
       code: 'database-newer',
-      remedy: 'Run the newer version of Weir, or restore a backup made before the upgrade.'
+      remedy: 'Run the newer version of Weir, or restore a backup made before the upgrade.',
     })
   }
   const { engine, reason } = await decideEngine(client, recorded.length > 0, options, log)
@@ -141,7 +150,7 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions, log: (l
     if (migration && checksum(migration.sql[engine]) !== row.checksum) {
       throw new StorageError(`migration ${label(row)} differs from the one that this database was made with`, {
         code: 'migration-changed',
-        remedy: 'A released migration never changes: restore the original file and put the change into a new migration.'
+        remedy: 'A released migration never changes: restore the original file and put the change into a new migration.',
       })
     }
   }
@@ -154,16 +163,23 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions, log: (l
       await client.query('begin')
       await client.query(sql)
       if (migration.number === FIRST) {
-        await client.query(`insert into setting (key, value) values ('engine', to_jsonb($1::text)) on conflict (key) do update set value = excluded.value`, [engine])
+        await client.query(
+          `insert into setting (key, value) values ('engine', to_jsonb($1::text)) on conflict (key) do update set value = excluded.value`,
+          [engine],
+        )
       }
-      await client.query('insert into weir_migration (number, name, checksum) values ($1, $2, $3)', [migration.number, migration.name, checksum(sql)])
+      await client.query('insert into weir_migration (number, name, checksum) values ($1, $2, $3)', [
+        migration.number,
+        migration.name,
+        checksum(sql),
+      ])
       await client.query('commit')
     } catch (error) {
       await client.query('rollback').catch(() => undefined)
       throw new StorageError(`migration ${label(migration)} failed: ${messageOf(error)}`, {
         code: 'migration-failed',
         remedy: remedyFor(error),
-        cause: error
+        cause: error,
       })
     }
     applied.push(label(migration))
@@ -192,14 +208,17 @@ export async function readEngine(client: { query: pg.Pool['query'] }): Promise<E
   } catch (error) {
     if (sqlstate(error) !== '42P01') throw error
   }
-  throw new StorageError('the database has not been migrated', { code: 'not-migrated', remedy: 'Start Weir once with npm start: it makes the tables.' })
+  throw new StorageError('the database has not been migrated', {
+    code: 'not-migrated',
+    remedy: 'Start Weir once with npm start: it makes the tables.',
+  })
 }
 
 async function decideEngine(
   client: pg.Client,
   migrated: boolean,
   options: MigrateOptions,
-  log: (line: string) => void
+  log: (line: string) => void,
 ): Promise<{ engine: Engine; reason: string }> {
   const forced = options.engine ?? engineFromEnvironment()
   if (migrated) {
@@ -207,7 +226,7 @@ async function decideEngine(
     if (forced && forced !== engine) {
       throw new StorageError(`this database was made for the engine ${engine}, and ${forced} is asked for`, {
         code: 'engine-mismatch',
-        remedy: `Unset WEIR_STORAGE_ENGINE, or use another database for ${forced}.`
+        remedy: `Unset WEIR_STORAGE_ENGINE, or use another database for ${forced}.`,
       })
     }
     return { engine, reason: 'chosen when the database was made' }
@@ -218,7 +237,7 @@ async function decideEngine(
   if (forced === 'timescale') {
     throw new StorageError(`WEIR_STORAGE_ENGINE asks for timescale, but ${probe.reason}`, {
       code: 'engine-unavailable',
-      remedy: 'Install TimescaleDB (Community edition) on the server and preload it, or unset WEIR_STORAGE_ENGINE.'
+      remedy: 'Install TimescaleDB (Community edition) on the server and preload it, or unset WEIR_STORAGE_ENGINE.',
     })
   }
   return { engine: 'postgres', reason: probe.reason }
@@ -230,7 +249,7 @@ function engineFromEnvironment(): Engine | undefined {
   if (value === 'timescale' || value === 'postgres') return value
   throw new StorageError(`WEIR_STORAGE_ENGINE is ${JSON.stringify(value)}`, {
     code: 'setting-invalid',
-    remedy: 'Set it to timescale or postgres, or leave it unset.'
+    remedy: 'Set it to timescale or postgres, or leave it unset.',
   })
 }
 
@@ -239,7 +258,7 @@ async function probeTimescale(client: pg.Client, log: (line: string) => void): P
   const { rows } = await client.query<{ available: string | null; installed: string | null; loaded: boolean }>(
     `select max(default_version) as available, max(installed_version) as installed,
        current_setting('timescaledb.max_background_workers', true) is not null as loaded
-     from pg_available_extensions where name = 'timescaledb'`
+     from pg_available_extensions where name = 'timescaledb'`,
   )
   const found = rows[0]
   if (!found?.available) return { usable: false, reason: 'TimescaleDB is not installed on this server' }
@@ -253,11 +272,16 @@ async function probeTimescale(client: pg.Client, log: (line: string) => void): P
     }
     log(`created the extension timescaledb ${found.available}`)
     // The product calls nobody; a database that it made does not either.
-    await client.query(`select alter_job(job_id, scheduled => false) from timescaledb_information.jobs where proc_name = 'policy_telemetry'`)
+    await client.query(
+      `select alter_job(job_id, scheduled => false) from timescaledb_information.jobs where proc_name = 'policy_telemetry'`,
+    )
   }
   const { rows: licence } = await client.query<{ licence: string | null }>(`select current_setting('timescaledb.license', true) as licence`)
   if (licence[0]?.licence !== 'timescale') {
-    return { usable: false, reason: `TimescaleDB runs under the licence ${licence[0]?.licence ?? 'unknown'}, which lacks continuous aggregates and columnstore` }
+    return {
+      usable: false,
+      reason: `TimescaleDB runs under the licence ${licence[0]?.licence ?? 'unknown'}, which lacks continuous aggregates and columnstore`,
+    }
   }
   return { usable: true, reason: `TimescaleDB ${found.installed ?? found.available}, Community licence` }
 }

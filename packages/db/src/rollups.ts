@@ -23,7 +23,7 @@ export const ROLLUPS = [
   { name: 'rollup_dst', dims: ['dst_addr', 'dst_as', 'dst_country'] },
   { name: 'rollup_conversation', dims: ['src_addr', 'dst_addr', 'proto', 'service_port'] },
   { name: 'rollup_service', dims: ['proto', 'service_port'] },
-  { name: 'rollup_as', dims: ['src_as', 'dst_as', 'src_country', 'dst_country'] }
+  { name: 'rollup_as', dims: ['src_as', 'dst_as', 'src_country', 'dst_country'] },
 ] as const satisfies readonly Rollup[]
 
 export type RollupName = (typeof ROLLUPS)[number]['name']
@@ -50,7 +50,7 @@ export const DIMENSION_TYPES: Readonly<Record<string, ColumnType>> = {
   dst_as: 'bigint',
   src_country: 'text',
   dst_country: 'text',
-  service_port: 'integer'
+  service_port: 'integer',
 }
 
 /** Tiers that retention knows: raw flows and the three levels. */

@@ -226,13 +226,19 @@ async function initialise(cluster: string, place: Place, log: (line: string) => 
   if (result.status !== 0) {
     rmSync(fresh, { recursive: true, force: true })
     const said = `${result.stderr ?? ''}`.trim().split('\n').slice(-3).join(' ')
-    throw new StorageError(`the database could not be made: ${said || messageOf(result.error ?? `initdb ended with ${result.signal ?? result.status}`)}`, {
-      code: 'initdb-failed',
-      remedy: 'The message above names the cause; a full disk or a missing system library are the usual ones.',
-      cause: result.error,
-    })
+    throw new StorageError(
+      `the database could not be made: ${said || messageOf(result.error ?? `initdb ended with ${result.signal ?? result.status}`)}`,
+      {
+        code: 'initdb-failed',
+        remedy: 'The message above names the cause; a full disk or a missing system library are the usual ones.',
+        cause: result.error,
+      },
+    )
   }
-  appendFileSync(join(fresh, 'postgresql.conf'), "\n# Weir's settings; lines below this one override them.\ninclude_if_exists = 'weir.conf'\n")
+  appendFileSync(
+    join(fresh, 'postgresql.conf'),
+    "\n# Weir's settings; lines below this one override them.\ninclude_if_exists = 'weir.conf'\n",
+  )
   renameSync(fresh, cluster)
 }
 
@@ -310,7 +316,10 @@ function lastWords(startupLog: string, cluster: string): string | null {
   const texts = [startupLog, join(cluster, 'log', `postgres-${new Date().toUTCString().slice(0, 3)}.log`)]
     .filter((path) => existsSync(path))
     .map((path) => readFileSync(path, 'utf8'))
-  const lines = texts.join('\n').split('\n').filter((line) => /\b(FATAL|PANIC|LOG: {2}could not|error while loading)/.test(line))
+  const lines = texts
+    .join('\n')
+    .split('\n')
+    .filter((line) => /\b(FATAL|PANIC|LOG: {2}could not|error while loading)/.test(line))
   return lines.length === 0 ? null : lines.slice(-2).join('; ')
 }
 
@@ -376,5 +385,8 @@ async function stopServer(home: string, cluster: string, pid: number): Promise<v
   // SIGQUIT: immediate shutdown. Everything committed is in the log and is replayed at the next start.
   process.kill(pid, 'SIGQUIT')
   if (await gone(pid, 10_000)) return
-  throw new StorageError(`the database (pid ${pid}) does not stop`, { code: 'stop-failed', remedy: 'End that process by hand; committed data is safe.' })
+  throw new StorageError(`the database (pid ${pid}) does not stop`, {
+    code: 'stop-failed',
+    remedy: 'End that process by hand; committed data is safe.',
+  })
 }

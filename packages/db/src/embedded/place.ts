@@ -40,7 +40,9 @@ export function runUser(passwd: string = readFileSync('/etc/passwd', 'utf8'), ui
 
 /** Whether `user` can run the program `path`, or enter and write the directory `path`: the kernel's answer, which knows ACLs and mounts. */
 function can(user: RunUser, test: '-x' | '-w', path: string): boolean {
-  return spawnSync('/bin/sh', ['-c', `test ${test} "$1"`, 'sh', path], { uid: user.uid, gid: user.gid, cwd: '/', stdio: 'ignore' }).status === 0
+  return (
+    spawnSync('/bin/sh', ['-c', `test ${test} "$1"`, 'sh', path], { uid: user.uid, gid: user.gid, cwd: '/', stdio: 'ignore' }).status === 0
+  )
 }
 
 /**

@@ -1,1 +1,15 @@
-export {}
+export { type ErrorKind, StorageError } from '../errors.ts'
+export { type Engine, readEngine } from '../migrate.ts'
+export { type BatchLimits, FlowBatch } from './batch.ts'
+export { addressText } from './extra.ts'
+export { COPY_COLUMNS, type ExportedAddress, type ExportedFlow, type FlowContext, TYPE_CODES } from './flow.ts'
+export {
+  type ExporterReport,
+  type InterfaceReport,
+  recordStatus,
+  resolveExporters,
+  seedAsNames,
+  upsertExporters,
+  upsertInterfaces,
+} from './inventory.ts'
+export { createWriter, type FlowWriter, type WriteResult, type WriterOptions } from './writer.ts'

@@ -12,7 +12,7 @@ import {
   primaryKey,
   smallint,
   text,
-  timestamp
+  timestamp,
 } from 'drizzle-orm/pg-core'
 
 // The relational tables as drizzle sees them. The SQL that makes them is migrations/0001-relational.sql; `flow` and the rollups are not here:
@@ -43,7 +43,7 @@ export const exporter = pgTable('exporter', {
   problems: bigint('problems', { mode: 'number' }).notNull().default(0),
   templates: bigint('templates', { mode: 'number' }).notNull().default(0),
   flowsPerSecond: doublePrecision('flows_per_second').notNull().default(0),
-  bitsPerSecond: doublePrecision('bits_per_second').notNull().default(0)
+  bitsPerSecond: doublePrecision('bits_per_second').notNull().default(0),
 })
 
 /** One interface of an exporter: what options data, sFlow or a person said about an ifIndex. Named `networkInterface`: `interface` is a TypeScript word. */
@@ -58,15 +58,15 @@ export const networkInterface = pgTable(
     description: text('description'),
     /** 'external' or 'internal', set by a person; null undecided. */
     boundary: text('boundary'),
-    speedBitsPerSecond: bigint('speed_bits_per_second', { mode: 'number' })
+    speedBitsPerSecond: bigint('speed_bits_per_second', { mode: 'number' }),
   },
-  (table) => [primaryKey({ columns: [table.exporterId, table.ifIndex] })]
+  (table) => [primaryKey({ columns: [table.exporterId, table.ifIndex] })],
 )
 
 /** Name of an autonomous system, from the AS data's edition in `setting` key `as_names`. */
 export const asName = pgTable('as_name', {
   asn: bigint('asn', { mode: 'number' }).primaryKey(),
-  name: text('name').notNull()
+  name: text('name').notNull(),
 })
 
 /** Names a service by server prefix, protocol and server port; the lowest `position` that matches wins. Null matches anything. */
@@ -81,9 +81,9 @@ export const serviceRule = pgTable(
     portHigh: integer('port_high'),
     /** Where the rule came from: 'ui', or the name of the imported file. */
     source: text('source').notNull().default('ui'),
-    position: integer('position').notNull().default(0)
+    position: integer('position').notNull().default(0),
   },
-  (table) => [index('service_rule_position_idx').on(table.position, table.id)]
+  (table) => [index('service_rule_position_idx').on(table.position, table.id)],
 )
 
 /** Networks that count as inside. */
@@ -92,12 +92,12 @@ export const homeNetwork = pgTable('home_network', { prefix: cidr('prefix').prim
 /** One setting per key; the shape of `value` belongs to the key's owner. */
 export const setting = pgTable('setting', {
   key: text('key').primaryKey(),
-  value: jsonb('value').notNull()
+  value: jsonb('value').notNull(),
 })
 
 /** The last status a collector reported: counters, listeners, queue depths. */
 export const collectorStatus = pgTable('collector_status', {
   id: text('id').primaryKey(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
-  status: jsonb('status').notNull()
+  status: jsonb('status').notNull(),
 })
