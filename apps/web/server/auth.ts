@@ -1,4 +1,4 @@
-import { type Role, ROLES } from '@weir/db/contracts'
+import { ROLES, type Role } from '@weir/db/contracts'
 import { authAccount, authSession, authUser, authVerification } from '@weir/db/schema'
 import { betterAuth } from 'better-auth'
 import { drizzleAdapter } from 'better-auth/adapters/drizzle'
@@ -9,12 +9,8 @@ import type { Pool } from 'pg'
 import { CLIENT_HEADER } from './client-address.ts'
 import { log } from './log.ts'
 import { hashPassword, PASSWORD_MAX, PASSWORD_MIN, verifyPassword } from './password.ts'
+import { IDLE_SECONDS } from './session-life.ts'
 import type { Settings } from './settings.ts'
-
-/** A session ends after this long without a request. */
-export const IDLE_SECONDS = 12 * 3600
-/** A session ends this long after the sign-in, whatever happens in between. */
-export const ABSOLUTE_SECONDS = 7 * 86_400
 
 /**
  * The library keeps people, passwords and sessions. Its own HTTP endpoints are not mounted: our routes call it on the server, so that one

@@ -20,7 +20,9 @@ export function checkOrigin(request: Request): void {
     throw new Problem(
       403,
       'wrong-origin',
-      origin === null ? 'The request names no origin.' : `The request comes from ${origin}, not from ${ownOrigin(host, publicUrl) ?? 'this site'}.`,
+      origin === null
+        ? 'The request names no origin.'
+        : `The request comes from ${origin}, not from ${ownOrigin(host, publicUrl) ?? 'this site'}.`,
       publicUrl === null
         ? 'Open Weir at the address you send to. Behind a proxy with TLS, set WEIR_PUBLIC_URL to the address in the browser.'
         : `Open Weir at ${publicUrl.origin}, or change WEIR_PUBLIC_URL.`,

@@ -1,11 +1,9 @@
-import { createPool } from '@weir/db/connection'
 import type { Pool } from 'pg'
-import { type Auth, createAuth } from './auth.ts'
-import { log } from './log.ts'
-import { LoginLimit } from './login-limit.ts'
-import { readSettings, type Settings } from './settings.ts'
+import type { Auth } from './auth.ts'
+import type { LoginLimit } from './login-limit.ts'
+import type { Settings } from './settings.ts'
 
-/** What one web process has exactly one of. */
+/** What one web process has exactly one of. Made by server.ts with `openHouse`. */
 export interface House {
   settings: Settings
   /** Accounts, settings, commands: short statements, which a heavy question must not keep waiting. */
@@ -21,16 +19,8 @@ declare global {
   var weirHouse: House | undefined
 }
 
-/** The house of this process, made on first use. Throws SettingError. */
+/** The house of this process. Types only come from above, so that the bundle carries neither the sign-in library nor the driver. */
 export function house(): House {
-  globalThis.weirHouse ??= build(readSettings(process.env))
+  if (globalThis.weirHouse === undefined) throw new Error('this process was not started by apps/web/server.ts')
   return globalThis.weirHouse
-}
-
-function build(settings: Settings): House {
-  const onError = (err: Error) => log.warn({ err }, 'an idle database connection broke')
-  const connectionString = settings.databaseUrl
-  const pool = createPool({ connectionString, applicationName: 'weir-web', max: 4, statementTimeoutMs: 30_000, connectTimeoutMs: 5_000, onError })
-  const queryPool = createPool({ connectionString, applicationName: 'weir-web-queries', max: 6, statementTimeoutMs: 30_000, connectTimeoutMs: 5_000, onError })
-  return { settings, pool, queryPool, auth: createAuth(pool, settings), loginLimit: new LoginLimit() }
 }

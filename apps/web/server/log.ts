@@ -4,5 +4,8 @@ import { type Logger, pino } from 'pino'
 export const log: Logger = pino({
   base: { component: 'web' },
   level: process.env.WEIR_LOG_LEVEL || 'info',
-  redact: { paths: ['password', 'token', 'cookie', 'authorization', '*.password', '*.token', '*.cookie', '*.authorization'], censor: '[cut]' },
+  redact: {
+    paths: ['password', 'token', 'cookie', 'authorization', '*.password', '*.token', '*.cookie', '*.authorization'],
+    censor: '[cut]',
+  },
 })

@@ -19,10 +19,11 @@ export function isOwnOrigin(origin: string | null | undefined, host: string | nu
 
 /** Where to go after signing in: a path of our own, else the overview. Anything a browser could read as another site is refused. */
 export function safeReturnPath(path: string | null | undefined): string {
-  if (!path?.startsWith('/') || path.startsWith('//') || /[\\\u0000-\u001f]/.test(path)) return '/'
+  if (!path?.startsWith('/') || path.startsWith('//') || path.includes('\\') || [...path].some((letter) => letter < ' ')) return '/'
   const base = 'http://weir.invalid'
   if (!URL.canParse(path, base)) return '/'
   const url = new URL(path, base)
-  if (url.origin !== base || url.pathname.startsWith('//') || url.pathname.startsWith('/sign-in') || url.pathname.startsWith('/api/')) return '/'
+  if (url.origin !== base || url.pathname.startsWith('//') || url.pathname.startsWith('/sign-in') || url.pathname.startsWith('/api/'))
+    return '/'
   return url.pathname + url.search
 }

@@ -21,7 +21,14 @@ export const PASSWORD_MAX = 256
 /** '$argon2id$v=19$m=19456,t=2,p=1$salt$tag' of the NFKC form, so that one password typed on two keyboards is one password. */
 export async function hashPassword(password: string): Promise<string> {
   const nonce = randomBytes(16)
-  const tag = await run('argon2id', { message: password.normalize('NFKC'), nonce, memory: MEMORY_KIB, passes: PASSES, parallelism: LANES, tagLength: TAG_BYTES })
+  const tag = await run('argon2id', {
+    message: password.normalize('NFKC'),
+    nonce,
+    memory: MEMORY_KIB,
+    passes: PASSES,
+    parallelism: LANES,
+    tagLength: TAG_BYTES,
+  })
   return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${b64(nonce)}$${b64(tag)}`
 }
 

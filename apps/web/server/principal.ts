@@ -1,8 +1,8 @@
 import { resolveToken } from '@weir/db/commands'
 import { type Action, type Grant, may, type Precision, ROLES, type Role } from '@weir/db/contracts'
-import { ABSOLUTE_SECONDS } from './auth.ts'
 import { house } from './house.ts'
 import { Problem } from './problem.ts'
+import { ABSOLUTE_SECONDS } from './session-life.ts'
 
 /** Who asks: a person with a session, or a program with a token. */
 export type Principal =
@@ -44,17 +44,27 @@ export const precisionOf = (principal: Principal): Precision => (grantOf(princip
 /** Let `principal` do `action`, or throw the Problem that says why not: 401 for nobody, 403 for the wrong role. */
 export function demand(principal: Principal | null, action: Action): { principal: Principal; grant: Exclude<Grant, 'no'> } {
   if (principal === null) {
-    throw new Problem(401, 'signed-out', 'This needs a session or an API token, and there is none that works.', 'Sign in, or send a valid Authorization: Bearer header.', {
-      headers: { 'www-authenticate': 'Bearer realm="weir"' },
-    })
+    throw new Problem(
+      401,
+      'signed-out',
+      'This needs a session or an API token, and there is none that works.',
+      'Sign in, or send a valid Authorization: Bearer header.',
+      {
+        headers: { 'www-authenticate': 'Bearer realm="weir"' },
+      },
+    )
   }
   const grant = grantOf(principal, action)
   if (grant === 'no') {
     throw new Problem(
       403,
       'not-allowed',
-      principal.kind === 'token' ? `A token with the role ${principal.role} may not do this.` : `The role ${principal.role} may not do this.`,
-      principal.kind === 'token' ? 'Use a token whose role allows it; some things need a person who is signed in.' : 'Ask an admin to do it, or to change your role.',
+      principal.kind === 'token'
+        ? `A token with the role ${principal.role} may not do this.`
+        : `The role ${principal.role} may not do this.`,
+      principal.kind === 'token'
+        ? 'Use a token whose role allows it; some things need a person who is signed in.'
+        : 'Ask an admin to do it, or to change your role.',
     )
   }
   return { principal, grant }

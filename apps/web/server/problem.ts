@@ -86,7 +86,13 @@ export function toProblem(error: unknown, requestId: string): Problem {
   }
   const code = codeOf(error)
   if (code === '57014') {
-    return new Problem(503, 'timeout', 'The database did not finish within 30 seconds.', 'Ask for a shorter time range or a narrower filter.', { cause: error })
+    return new Problem(
+      503,
+      'timeout',
+      'The database did not finish within 30 seconds.',
+      'Ask for a shorter time range or a narrower filter.',
+      { cause: error },
+    )
   }
   if (UNREACHABLE.test(code)) {
     log.error({ requestId, err: error }, 'the database is not reachable')
@@ -99,7 +105,12 @@ export function toProblem(error: unknown, requestId: string): Problem {
     )
   }
   log.error({ requestId, err: error }, 'a request failed in a way nobody foresaw')
-  return new Problem(500, 'internal-error', 'Something failed that should not have.', `Try again. If it stays, look for request ${requestId} in the log of the web process.`)
+  return new Problem(
+    500,
+    'internal-error',
+    'Something failed that should not have.',
+    `Try again. If it stays, look for request ${requestId} in the log of the web process.`,
+  )
 }
 
 /** The problem as an answer, `application/problem+json`. */

@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import path from 'node:path'
 
@@ -57,7 +57,10 @@ function readProxies(env: NodeJS.ProcessEnv): string[] {
   const list = (env.WEIR_TRUSTED_PROXIES ?? '').split(',').flatMap((part) => part.trim() || [])
   for (const entry of list) {
     if (isIP(entry) === 0) {
-      throw new SettingError(`WEIR_TRUSTED_PROXIES names "${entry}", which is no IP address.`, 'List the addresses of your proxies, separated by commas.')
+      throw new SettingError(
+        `WEIR_TRUSTED_PROXIES names "${entry}", which is no IP address.`,
+        'List the addresses of your proxies, separated by commas.',
+      )
     }
   }
   return list
@@ -92,7 +95,11 @@ function readSecret(env: NodeJS.ProcessEnv, dataDir: string): string {
     writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) {
-      throw new SettingError(`The secret for sessions cannot be written to ${file}.`, 'Make WEIR_DATA_DIR writable, or set WEIR_AUTH_SECRET.', cause)
+      throw new SettingError(
+        `The secret for sessions cannot be written to ${file}.`,
+        'Make WEIR_DATA_DIR writable, or set WEIR_AUTH_SECRET.',
+        cause,
+      )
     }
   }
   const secret = readFileSync(file, 'utf8').trim()

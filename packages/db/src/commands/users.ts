@@ -102,3 +102,13 @@ export async function knownAddresses(pool: Pool, email: string, limit = 50): Pro
     .limit(limit)
   return rows.flatMap((row) => (row.address === null || row.address === '' ? [] : [row.address]))
 }
+
+/** Change a person's own name. QueryError `not-found`: the account is gone. */
+export async function renameUser(pool: Pool, userId: string, name: string): Promise<void> {
+  const changed = await drizzle(pool)
+    .update(authUser)
+    .set({ name: name.trim(), updatedAt: new Date() })
+    .where(eq(authUser.id, userId))
+    .returning({ id: authUser.id })
+  if (changed.length === 0) throw new QueryError('not-found', 'There is no such account.', 'Sign in again.')
+}

@@ -61,6 +61,9 @@ export const ROUTES = {
   'GET /api/v1/openapi.json': 'open',
   /** Takes a one-time link instead of a session. */
   'POST /api/v1/welcome': 'open',
+  /** Signing in, and out: whoever has no session has nothing to end. */
+  'POST /api/v1/session': 'open',
+  'DELETE /api/v1/session': 'open',
   'GET /api/v1/top': 'traffic:read',
   'GET /api/v1/timeseries': 'traffic:read',
   'GET /api/v1/geo': 'traffic:read',
@@ -85,8 +88,10 @@ export const ROUTES = {
   'GET /api/v1/tokens': 'token:manage',
   'POST /api/v1/tokens': 'token:manage',
   'DELETE /api/v1/tokens/{id}': 'token:manage',
-  'GET /api/v1/profile': 'profile:write',
+  /** Who is asking; a token may ask too. */
+  'GET /api/v1/profile': 'health:read',
   'PATCH /api/v1/profile': 'profile:write',
+  'PUT /api/v1/profile/password': 'profile:write',
 } as const satisfies Record<string, Action | 'open'>
 export type RouteKey = keyof typeof ROUTES
 
@@ -104,6 +109,7 @@ export const PAGES = {
   '/settings/tokens': 'token:manage',
   '/settings/services': 'inventory:read',
   '/settings/networks': 'inventory:read',
+  '/settings/profile': 'profile:write',
   '/settings/demo': 'inventory:write',
   '/settings/about': 'profile:write',
 } as const satisfies Record<string, Action | 'open'>

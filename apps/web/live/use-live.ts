@@ -1,0 +1,36 @@
+'use client'
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useSyncExternalStore } from 'react'
+import { keys } from '../data/keys.ts'
+import { type LiveState, liveState, onChange, subscribeLive } from './socket.ts'
+
+const onServer: LiveState = { status: 'connecting', rate: null }
+
+/** State of the live channel and the rate of the last second; re-renders once a second. */
+export function useLive(): LiveState {
+  return useSyncExternalStore(subscribeLive, liveState, () => onServer)
+}
+
+/** At most one refetch per this long, however many events come. */
+const PACE_MS = 5_000
+
+/**
+ * Merge live events into the query cache: what an event says is new is asked again, if something on the screen shows it. New flows do
+ * not refetch traffic by themselves, because the view's own refresh decides how often a chart may move; they refresh the health.
+ */
+export function useLiveCache(): void {
+  const client = useQueryClient()
+  useEffect(() => {
+    const last = new Map<string, number>()
+    return onChange((change) => {
+      const now = Date.now()
+      if (change.what !== 'everything' && now - (last.get(change.what) ?? 0) < PACE_MS) return
+      last.set(change.what, now)
+      const invalidate = (queryKey: readonly unknown[]) => void client.invalidateQueries({ queryKey })
+      if (change.what === 'everything') void client.invalidateQueries()
+      else if (change.what === 'exporters') invalidate(keys.exporters.all)
+      else if (change.what === 'settings') invalidate(['settings'])
+      else if (change.what === 'flows') invalidate(keys.health.all)
+    })
+  }, [client])
+}

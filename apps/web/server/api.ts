@@ -1,0 +1,396 @@
+import {
+  DIMENSIONS,
+  ExportersAnswer,
+  FlowsAnswer,
+  GeoAnswer,
+  GraphAnswer,
+  HealthAnswer,
+  METRICS,
+  ROLES,
+  type RouteKey,
+  TimeseriesAnswer,
+  TopAnswer,
+} from '@weir/db/contracts'
+import { z } from 'zod'
+import { PASSWORD_MAX, PASSWORD_MIN } from './password.ts'
+
+/**
+ * Every route of the HTTP interface: what it takes and gives. The routes parse with these shapes and the OpenAPI document is
+ * generated from them, so neither can drift from the other.
+ */
+export interface Operation {
+  tag: 'traffic' | 'inventory' | 'accounts' | 'system'
+  summary: string
+  description?: string
+  path?: z.ZodObject
+  query?: z.ZodObject
+  body?: z.ZodType
+  /** null: 204, nothing to say. */
+  answer: z.ZodType | null
+  /** Status of success when it is not 200 (or 204 without an answer). */
+  status?: 201
+}
+
+const HOUR_MS = 3_600_000
+
+/** RFC 3339 or epoch milliseconds → Date. */
+const instant = z.string().transform((text, context) => {
+  const at = /^-?\d{1,16}$/.test(text)
+    ? Number(text)
+    : /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)$/.test(text)
+      ? Date.parse(text)
+      : Number.NaN
+  const date = new Date(at)
+  if (Number.isNaN(date.getTime())) {
+    context.addIssue({
+      code: 'custom',
+      message: `"${text.slice(0, 60)}" is neither RFC 3339 (2026-11-20T22:00:00Z) nor epoch milliseconds`,
+    })
+    return z.NEVER
+  }
+  return date
+})
+
+const whole = (low: number, high: number) =>
+  z
+    .string()
+    .regex(/^-?\d{1,10}$/, `must be a whole number from ${low} to ${high}`)
+    .transform(Number)
+    .pipe(z.number().int().min(low, `must be at least ${low}`).max(high, `must be at most ${high}`))
+const wholeMeta = (low: number, high: number, standard: number | string, what: string) => ({
+  description: `${what} ${low}–${high}, default ${standard}.`,
+  override: { type: 'integer' as const, minimum: low, maximum: high },
+})
+
+const windowParameters = {
+  from: instant.optional().meta({
+    description: 'Start of the window, RFC 3339 or epoch milliseconds. Default: one hour before `to`.',
+    examples: ['2026-11-20T21:00:00Z'],
+  }),
+  to: instant.optional().meta({ description: 'End of the window, itself outside. Default: now.', examples: ['2026-11-20T22:00:00Z'] }),
+  filter: z
+    .string()
+    .max(4_096, 'must be at most 4,096 characters')
+    .optional()
+    .meta({
+      description: 'Which flows count, in the filter language.',
+      examples: ['src_addr = 10.0.0.0/8 and dst_port in (53, 443) and not proto = udp'],
+    }),
+}
+const measureParameters = {
+  ...windowParameters,
+  metric: z.enum(METRICS).optional().meta({ description: 'What to count. Default bytes.' }),
+  scaled: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Multiply by the sampling rate (default true), or count as exported.', override: { type: 'boolean' } }),
+}
+const dimension = z.enum(DIMENSIONS)
+
+/** The window as dates, with the defaults filled in. */
+export function windowOf(query: { from?: Date | undefined; to?: Date | undefined }): { from: Date; to: Date } {
+  const to = query.to ?? new Date()
+  return { from: query.from ?? new Date(to.getTime() - HOUR_MS), to }
+}
+
+const id = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a number')
+  .transform(Number)
+  .meta({ override: { type: 'integer', minimum: 1 } })
+const role = z.enum(ROLES)
+const name = z.string().trim().min(1, 'must not be empty').max(100, 'must be at most 100 characters')
+const optionalName = z.string().trim().max(200, 'must be at most 200 characters').nullable()
+const email = z
+  .email('is not an e-mail address')
+  .max(200)
+  .transform((text) => text.toLowerCase())
+const password = z
+  .string()
+  .min(PASSWORD_MIN, `must have at least ${PASSWORD_MIN} characters`)
+  .max(PASSWORD_MAX, `must have at most ${PASSWORD_MAX} characters`)
+const time = z.iso.datetime()
+
+export const ServiceRuleInput = z
+  .strictObject({
+    name: name.meta({ description: 'What the graph and tables show.', examples: ['DNS resolvers'] }),
+    prefix: z.string().trim().max(60).nullable().default(null).meta({ description: 'Server addresses, e.g. 10.0.0.0/24; null any.' }),
+    proto: z.number().int().min(0).max(255).nullable().default(null).meta({ description: 'IP protocol number; null any.' }),
+    portLow: z.number().int().min(0).max(65_535).nullable().default(null).meta({ description: 'First server port; null any.' }),
+    portHigh: z.number().int().min(0).max(65_535).nullable().default(null).meta({ description: 'Last server port; null: only the first.' }),
+  })
+  .meta({ id: 'ServiceRuleInput' })
+export type ServiceRuleInput = z.output<typeof ServiceRuleInput>
+const ServiceRule = z
+  .object({
+    id: z.number(),
+    name: z.string(),
+    prefix: z.string().nullable(),
+    proto: z.number().nullable(),
+    portLow: z.number().nullable(),
+    portHigh: z.number().nullable(),
+    source: z.string().meta({ description: "Where the rule came from: 'ui', 'file' or 'builtin'." }),
+    position: z.number().meta({ description: 'Rules are tried in this order; the first that fits names the service.' }),
+  })
+  .meta({ id: 'ServiceRule' })
+export const ServiceRules = z.object({ rules: z.array(ServiceRule) }).meta({ id: 'ServiceRules' })
+
+export const HomeNetworks = z.object({ networks: z.array(z.string()) }).meta({ id: 'HomeNetworks' })
+export const DemoState = z
+  .object({ present: z.boolean(), exporters: z.number(), flows: z.number().meta({ description: 'As counted by the exporters.' }) })
+  .meta({ id: 'DemoState' })
+
+export const User = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    email: z.string(),
+    role,
+    disabled: z.boolean(),
+    createdAt: time,
+    lastSeenAt: time.nullable(),
+  })
+  .meta({ id: 'User' })
+export const InvitationShape = z
+  .object({ id: z.number(), role, email: z.string().nullable(), createdBy: z.string().nullable(), expiresAt: time })
+  .meta({ id: 'Invitation' })
+export const Users = z.object({ users: z.array(User), invitations: z.array(InvitationShape) }).meta({ id: 'Users' })
+export const TokenShape = z
+  .object({
+    id: z.number(),
+    name: z.string(),
+    role,
+    hint: z.string().meta({ description: 'The first characters, to recognise the token by.' }),
+    createdBy: z.string().nullable(),
+    createdAt: time,
+    expiresAt: time,
+    lastUsedAt: time.nullable(),
+  })
+  .meta({ id: 'Token' })
+export const Tokens = z.object({ tokens: z.array(TokenShape) }).meta({ id: 'Tokens' })
+export const NewToken = z
+  .object({
+    id: z.number(),
+    token: z.string().meta({ description: 'Shown this once; only its hash is kept.' }),
+    name: z.string(),
+    role,
+    expiresAt: time,
+  })
+  .meta({ id: 'NewToken' })
+export const NewInvitation = z.object({ id: z.number(), url: z.string(), expiresAt: time }).meta({ id: 'NewInvitation' })
+export const Profile = z
+  .object({
+    kind: z.enum(['session', 'token']),
+    name: z.string(),
+    email: z.string().nullable(),
+    role,
+    precision: z.enum(['host', 'network']).meta({ description: "'network': addresses are shown as their /24 or /48." }),
+    actions: z.array(z.string()).meta({ description: 'What the asker may do.' }),
+  })
+  .meta({ id: 'Profile' })
+
+const SHARED = {
+  TopAnswer,
+  TimeseriesAnswer,
+  FlowsAnswer,
+  GeoAnswer,
+  GraphAnswer,
+  ExportersAnswer,
+  HealthAnswer,
+}
+/** Components of the OpenAPI document by name. */
+export const COMPONENTS: Readonly<Record<string, z.ZodType>> = SHARED
+
+export const HealthWord = z.object({ status: z.enum(['ok', 'degraded', 'down']) }).meta({ id: 'HealthWord' })
+
+export const API = {
+  'GET /api/v1/health': {
+    tag: 'system',
+    summary: 'Readiness and the state of the pipeline',
+    description:
+      'Answers 200 when Weir works (also when degraded) and 503 when it does not. Without a session or token only `status` is told.',
+    answer: z.union([HealthAnswer, HealthWord]),
+  },
+  'GET /api/v1/openapi.json': { tag: 'system', summary: 'This document', answer: z.record(z.string(), z.unknown()) },
+  'GET /api/v1/top': {
+    tag: 'traffic',
+    summary: 'Ranked rows of one dimension, the rest, and the total',
+    query: z.strictObject({
+      dimension: dimension.meta({ description: 'What to rank.' }),
+      ...measureParameters,
+      limit: whole(1, 1_000)
+        .optional()
+        .meta(wholeMeta(1, 1_000, 10, 'How many rows.')),
+    }),
+    answer: TopAnswer,
+  },
+  'GET /api/v1/timeseries': {
+    tag: 'traffic',
+    summary: 'Aligned buckets, one series per value or one in all',
+    query: z.strictObject({
+      dimension: dimension.optional().meta({ description: 'One series per value of this; absent: the total.' }),
+      ...measureParameters,
+      points: whole(1, 300)
+        .optional()
+        .meta(wholeMeta(1, 300, 300, 'Buckets at most.')),
+      limit: whole(1, 20)
+        .optional()
+        .meta(wholeMeta(1, 20, 8, 'Series besides “other”.')),
+    }),
+    answer: TimeseriesAnswer,
+  },
+  'GET /api/v1/geo': {
+    tag: 'traffic',
+    summary: 'Totals of countries and of country pairs',
+    query: z.strictObject({
+      ...measureParameters,
+      limit: whole(0, 500)
+        .optional()
+        .meta(wholeMeta(0, 500, 100, 'How many arcs.')),
+    }),
+    answer: GeoAnswer,
+  },
+  'GET /api/v1/graph': {
+    tag: 'traffic',
+    summary: 'Services and hosts with the traffic between them, client → server',
+    query: z.strictObject({
+      ...measureParameters,
+      nodes: whole(2, 300)
+        .optional()
+        .meta(wholeMeta(2, 300, 60, 'Nodes at most; the rest is folded into groups.')),
+    }),
+    answer: GraphAnswer,
+  },
+  'GET /api/v1/flows': {
+    tag: 'traffic',
+    summary: 'Flow records, newest first',
+    description: 'Field names, units and spellings are those of the interchange record. Needs a role that may see single hosts.',
+    query: z.strictObject({
+      ...windowParameters,
+      cursor: z.string().max(500).optional().meta({ description: '`nextCursor` of the page before.' }),
+      limit: whole(1, 1_000)
+        .optional()
+        .meta(wholeMeta(1, 1_000, 100, 'Records per page.')),
+    }),
+    answer: FlowsAnswer,
+  },
+  'GET /api/v1/exporters': {
+    tag: 'inventory',
+    summary: 'Exporters with health, sampling, templates, loss and interfaces',
+    answer: ExportersAnswer,
+  },
+  'PATCH /api/v1/exporters/{id}': {
+    tag: 'inventory',
+    summary: 'Name an exporter',
+    path: z.object({ id }),
+    body: z.strictObject({ name: optionalName.meta({ description: 'null or empty takes the name away.' }) }),
+    answer: null,
+  },
+  'PATCH /api/v1/exporters/{id}/interfaces/{ifIndex}': {
+    tag: 'inventory',
+    summary: 'Name an interface, or say on which side of the network edge it is',
+    path: z.object({
+      id,
+      ifIndex: z
+        .string()
+        .regex(/^\d{1,10}$/, 'must be a number')
+        .transform(Number)
+        .meta({ override: { type: 'integer', minimum: 0 } }),
+    }),
+    body: z
+      .strictObject({ name: optionalName.optional(), boundary: z.enum(['external', 'internal']).nullable().optional() })
+      .refine((change) => change.name !== undefined || change.boundary !== undefined, 'must name at least one of name, boundary'),
+    answer: null,
+  },
+  'GET /api/v1/service-rules': { tag: 'inventory', summary: 'Rules that name services, in the order they are tried', answer: ServiceRules },
+  'POST /api/v1/service-rules': {
+    tag: 'inventory',
+    summary: 'Add a rule at the end',
+    body: ServiceRuleInput,
+    answer: ServiceRule,
+    status: 201,
+  },
+  'PUT /api/v1/service-rules': {
+    tag: 'inventory',
+    summary: 'Import rules',
+    description: '`replace: true` puts them in place of all present ones, otherwise they are added at the end. All or none.',
+    body: z.strictObject({
+      rules: z.array(ServiceRuleInput).max(5_000, 'must be at most 5,000 rules'),
+      replace: z.boolean().default(false),
+    }),
+    answer: ServiceRules,
+  },
+  'PUT /api/v1/service-rules/{id}': {
+    tag: 'inventory',
+    summary: 'Change a rule',
+    path: z.object({ id }),
+    body: ServiceRuleInput,
+    answer: ServiceRule,
+  },
+  'DELETE /api/v1/service-rules/{id}': { tag: 'inventory', summary: 'Remove a rule', path: z.object({ id }), answer: null },
+  'GET /api/v1/home-networks': { tag: 'inventory', summary: 'Networks that count as inside', answer: HomeNetworks },
+  'PUT /api/v1/home-networks': {
+    tag: 'inventory',
+    summary: 'Set the networks that count as inside',
+    body: z.strictObject({ networks: z.array(z.string().trim().min(1).max(60)).max(1_000, 'must be at most 1,000 networks') }),
+    answer: HomeNetworks,
+  },
+  'GET /api/v1/demo': { tag: 'inventory', summary: 'Whether demo exporters and their flows are stored', answer: DemoState },
+  'DELETE /api/v1/demo': { tag: 'inventory', summary: 'Remove demo exporters with everything they sent, rollups included', answer: null },
+  'POST /api/v1/welcome': {
+    tag: 'accounts',
+    summary: 'Use a one-time link: make the account and sign in',
+    body: z.strictObject({ token: z.string().min(1).max(200), name, email, password }),
+    answer: null,
+  },
+  'POST /api/v1/session': {
+    tag: 'accounts',
+    summary: 'Sign in; the session is a cookie',
+    body: z.strictObject({ email: z.string().max(200), password: z.string().max(1_000) }),
+    answer: null,
+  },
+  'DELETE /api/v1/session': { tag: 'accounts', summary: 'Sign out', answer: null },
+  'GET /api/v1/profile': { tag: 'accounts', summary: 'Who is asking, and what they may do', answer: Profile },
+  'PATCH /api/v1/profile': { tag: 'accounts', summary: 'Change your own name', body: z.strictObject({ name }), answer: null },
+  'PUT /api/v1/profile/password': {
+    tag: 'accounts',
+    summary: 'Change your own password',
+    description: 'Ends every other session of yours.',
+    body: z.strictObject({ current: z.string().max(1_000), password }),
+    answer: null,
+  },
+  'GET /api/v1/users': { tag: 'accounts', summary: 'Accounts and open invitations', answer: Users },
+  'PATCH /api/v1/users/{id}': {
+    tag: 'accounts',
+    summary: 'Change a role, disable or enable an account',
+    description: 'Never your own, and never the last admin. Holds from the next request; open pages notice within five seconds.',
+    path: z.object({ id: z.string().max(100) }),
+    body: z
+      .strictObject({ role: role.optional(), disabled: z.boolean().optional() })
+      .refine((change) => change.role !== undefined || change.disabled !== undefined, 'must name at least one of role, disabled'),
+    answer: null,
+  },
+  'POST /api/v1/users/invitations': {
+    tag: 'accounts',
+    summary: 'Make a one-time link for a new person',
+    description: 'The link is shown this once and works for 24 hours.',
+    body: z.strictObject({ role, email: email.optional() }),
+    answer: NewInvitation,
+    status: 201,
+  },
+  'DELETE /api/v1/users/invitations/{id}': { tag: 'accounts', summary: 'Withdraw an invitation', path: z.object({ id }), answer: null },
+  'GET /api/v1/tokens': { tag: 'accounts', summary: 'API tokens that work', answer: Tokens },
+  'POST /api/v1/tokens': {
+    tag: 'accounts',
+    summary: 'Make an API token',
+    body: z.strictObject({
+      name,
+      role,
+      days: z.number().int().min(1).max(90).optional().meta({ description: 'Days until it ends, default 90.' }),
+    }),
+    answer: NewToken,
+    status: 201,
+  },
+  'DELETE /api/v1/tokens/{id}': { tag: 'accounts', summary: 'Revoke an API token', path: z.object({ id }), answer: null },
+} as const satisfies Record<RouteKey, Operation>

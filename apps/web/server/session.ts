@@ -1,0 +1,74 @@
+import { house } from './house.ts'
+import type { Principal } from './principal.ts'
+import { Problem } from './problem.ts'
+import { ABSOLUTE_SECONDS } from './session-life.ts'
+
+/**
+ * Signing in and out through the library, called on the server. Only its cookies leave the house: the body it would answer with
+ * carries the session's token, which must stay out of reach of scripts.
+ */
+
+/** The library's cookies on an answer of ours. The cookie outlives idle time, so that the database alone decides when a session ends. */
+function withCookies(from: Response): Response {
+  const response = new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
+  for (const cookie of from.headers.getSetCookie()) {
+    response.headers.append('set-cookie', cookie.replace(/Max-Age=(?!0\b)\d+/i, `Max-Age=${ABSOLUTE_SECONDS}`))
+  }
+  return response
+}
+
+/** Headers the library may see: who connected and with what, but no body-related ones of the original request. */
+function libraryHeaders(headers: Headers): Headers {
+  const kept = new Headers()
+  for (const name of ['cookie', 'user-agent', 'x-weir-client', 'host']) {
+    const value = headers.get(name)
+    if (value !== null) kept.set(name, value)
+  }
+  return kept
+}
+
+const refused = () =>
+  new Problem(
+    401,
+    'wrong-password',
+    'E-mail and password do not belong together, or the account is disabled.',
+    'Check both; capitals count in the password. An admin can send you a new invitation; bin/weir admin link on the Weir host lets an admin in.',
+  )
+
+/** Sign in and give the answer that carries the cookie. Throws the same Problem for every reason of refusal. */
+export async function signIn(headers: Headers, credentials: { email: string; password: string }): Promise<Response> {
+  // Anything longer cannot be a password of ours, and hashing it would be work for nothing.
+  if (credentials.password.length > 256 || !/^[^@\s]+@[^@\s]+$/.test(credentials.email)) throw refused()
+  const response = await house().auth.api.signInEmail({ body: credentials, headers: libraryHeaders(headers), asResponse: true })
+  if (response.ok) return withCookies(response)
+  if (response.status < 500) throw refused()
+  throw new Error(`the sign-in library answered ${response.status}`)
+}
+
+/** End the session of these headers, if there is one, and take the cookie away. */
+export async function signOut(headers: Headers): Promise<Response> {
+  return withCookies(await house().auth.api.signOut({ headers: libraryHeaders(headers), asResponse: true }))
+}
+
+/** Change the password of the session's person and end their other sessions; gives the answer with the new cookie. */
+export async function changePassword(headers: Headers, change: { current: string; password: string }): Promise<Response> {
+  const response = await house().auth.api.changePassword({
+    body: { currentPassword: change.current, newPassword: change.password, revokeOtherSessions: true },
+    headers: libraryHeaders(headers),
+    asResponse: true,
+  })
+  if (response.ok) return withCookies(response)
+  if (response.status < 500) {
+    throw new Problem(422, 'wrong-password', 'The present password is not right.', 'Type the password you signed in with.', {
+      title: 'The password was not changed',
+      extra: { parameter: 'current' },
+    })
+  }
+  throw new Error(`the sign-in library answered ${response.status}`)
+}
+
+/** The person behind a principal. Actions that need one are closed to tokens already; this says it to the type checker and once more to fate. */
+export function personOf(principal: Principal): Extract<Principal, { kind: 'session' }> {
+  if (principal.kind === 'session') return principal
+  throw new Problem(403, 'not-allowed', 'This needs a person who is signed in, not a token.', 'Sign in and do it in the settings.')
+}
