@@ -43,7 +43,6 @@ export default defineConfig({
           name: 'exporters',
           include: ['tests/exporters/**/*.test.ts'],
           exclude: out,
-          globalSetup: ['packages/db/src/testing/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -1,0 +1,53 @@
+import { createPool, type Pool } from '@weir/db/connection'
+import { startEmbedded } from '@weir/db/embedded'
+import { migrate } from '@weir/db/migrate'
+import { newFolder } from './folder.ts'
+import { freePorts } from './ports.ts'
+import { Program } from './program.ts'
+import { until } from './wait.ts'
+
+export interface RunningCollector {
+  pool: Pool
+  netflow: number
+  sflow: number
+  metrics: number
+  program: Program
+  stop(): Promise<void>
+}
+
+/** Weir's own collector on a database of its own: the program that runs in production, without the web app. */
+export async function startCollector(name: string): Promise<RunningCollector> {
+  const folder = newFolder(name)
+  const database = await startEmbedded({ dataDir: folder.path })
+  await migrate(database.url)
+  const [netflow = 0, ipfix = 0, sflow = 0, metrics = 0] = await freePorts(4)
+  const program = new Program(process.execPath, ['apps/collector/src/main.ts'], {
+    env: {
+      ...process.env,
+      DATABASE_URL: database.url,
+      WEIR_DATA_DIR: folder.path,
+      WEIR_LISTEN_HOST: '127.0.0.1',
+      WEIR_NETFLOW_PORT: String(netflow),
+      WEIR_IPFIX_PORT: String(ipfix),
+      WEIR_SFLOW_PORT: String(sflow),
+      WEIR_METRICS_PORT: String(metrics),
+    },
+  })
+  const pool = createPool({ connectionString: database.url, applicationName: 'weir-test', max: 2, onError: () => undefined })
+  const stop = async () => {
+    await pool.end()
+    await program.stop()
+    await database.stop()
+    folder.remove()
+  }
+  try {
+    await until('the collector to serve its metrics', async () => {
+      if (program.ended !== null) throw new Error(`it ended (${program.ended}):\n${program.output}`)
+      return (await fetch(`http://127.0.0.1:${metrics}/metrics`)).ok
+    })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { pool, netflow, sflow, metrics, program, stop }
+}
