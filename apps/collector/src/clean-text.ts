@@ -1,5 +1,6 @@
 // Text that came off the wire must not steer a terminal or forge a line: C0 and C1 controls, line and paragraph separators and the
 // bidirectional overrides are what can.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is its purpose.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 /** Longest text kept of anything a packet carries, in UTF-16 units. */

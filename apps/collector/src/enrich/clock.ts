@@ -54,7 +54,7 @@ export function houseTime(endMs: number, startMs: number, correctionMs: number, 
   const corrected = stamp - correctionMs
   if (corrected > receivedMs) return receivedMs
   const floor = receivedMs - CLAMP_MS
-  return corrected < floor ? floor : corrected
+  return Math.max(corrected, floor)
 }
 
 /** Length of a flow in milliseconds, 0 when a stamp is missing or they contradict each other; at most 2^31 − 1. */

@@ -34,5 +34,5 @@ export function servicePort(proto: number, srcPort: number, dstPort: number): nu
   const src = KNOWN[srcPort]
   const dst = KNOWN[dstPort]
   if (src !== dst) return src === 1 ? srcPort : dstPort
-  return srcPort < dstPort ? srcPort : dstPort
+  return Math.min(srcPort, dstPort)
 }

@@ -1,0 +1,59 @@
+import type { DatagramSource } from '@weir/decoder'
+
+/** A datagram as received, waiting to be decoded. */
+export interface Received {
+  data: Buffer
+  source: DatagramSource
+}
+
+/** Memory an entry takes beside its octets, roughly: objects, address text, array slot. */
+const OVERHEAD = 256
+
+/**
+ * Datagrams between the sockets and the decoder, in order. Receiving only appends here, so that a burst lands in memory instead of the
+ * kernel's small buffer. Bounded in octets: when it is full the newest datagram is refused, because the older ones may hold the templates
+ * that the newer ones need.
+ */
+export class Inbox {
+  readonly #limit: number
+  #entries: (Received | undefined)[] = []
+  #head = 0
+  #octets = 0
+
+  constructor(limitOctets: number) {
+    this.#limit = limitOctets
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#head
+  }
+
+  get octets(): number {
+    return this.#octets
+  }
+
+  /** False when full; the datagram was not taken. */
+  push(data: Buffer, source: DatagramSource): boolean {
+    const size = data.length + OVERHEAD
+    if (this.#octets + size > this.#limit) return false
+    this.#octets += size
+    this.#entries.push({ data, source })
+    return true
+  }
+
+  shift(): Received | undefined {
+    const entry = this.#entries[this.#head]
+    if (entry === undefined) return undefined
+    this.#entries[this.#head] = undefined
+    this.#head++
+    this.#octets -= entry.data.length + OVERHEAD
+    if (this.#head === this.#entries.length) {
+      this.#entries = []
+      this.#head = 0
+    } else if (this.#head >= 4096 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head)
+      this.#head = 0
+    }
+    return entry
+  }
+}
