@@ -1,1 +1,219 @@
-export {}
+import type { Pool, PoolClient } from './connection.ts'
+import { StorageError, sqlstate } from './errors.ts'
+import { addPending, compact, compactDue, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
+import { refreshLate, refreshRange } from './maintain/late.ts'
+import { dropExpired, makePartitionsAhead, readRetention, syncRetentionPolicies } from './maintain/retention.ts'
+import { type Engine, readEngine } from './migrate.ts'
+import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS } from './rollups.ts'
+
+export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
+
+const LOCK = `hashtextextended('weir maintain', 0)`
+
+export interface MaintainOptions {
+  /** The clock that decides what is due, closed and expired. Default: now. */
+  now?: Date
+  /** Fold everything, due or not: before a shutdown, an export, a test's look. */
+  force?: boolean
+}
+
+export interface MaintainReport {
+  engine: Engine
+  /** True when another process was at it: nothing was done. */
+  skipped: boolean
+  /** `postgres`: partitions made ahead of time. */
+  partitionsMade: number
+  /** `postgres`: folds by level. */
+  folds: FoldReport[]
+  /** `postgres`: closed buckets rewritten as one part. */
+  bucketsCompacted: number
+  /** `postgres`: partitions dropped by retention. */
+  dropped: string[]
+  /** `timescale`: imported ranges whose rollups were refreshed. */
+  refreshed: { first: Date; last: Date }[]
+  /** `timescale`: relations whose retention policy was brought to the setting. */
+  policiesChanged: string[]
+  ms: number
+}
+
+/**
+ * Do the storage work that is due: partitions ahead, rollups, retention. Cheap when nothing is (three small questions); meant to be called
+ * every few seconds by every collector, of which one at a time works. `timescale` does most of this by its own policies.
+ *
+ * Throws what the database throws; what was done before stays done, and the next call goes on from there.
+ */
+export async function maintain(pool: Pool, options: MaintainOptions = {}): Promise<MaintainReport> {
+  const begin = performance.now()
+  const now = options.now ?? new Date()
+  return withSession(pool, async (client) => {
+    const engine = await readEngine(client)
+    const report: MaintainReport = {
+      engine,
+      skipped: false,
+      partitionsMade: 0,
+      folds: [],
+      bucketsCompacted: 0,
+      dropped: [],
+      refreshed: [],
+      policiesChanged: [],
+      ms: 0,
+    }
+    const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(${LOCK}) as locked`)
+    if (!rows[0]?.locked) return { ...report, skipped: true }
+    try {
+      if (engine === 'postgres') {
+        report.partitionsMade = await makePartitionsAhead(client, now)
+        for (const level of [0, 1, 2] as const) {
+          const done = await foldDue(client, level, now, options.force ?? false)
+          if (done) report.folds.push(done)
+        }
+        for (const level of ['1h', '1d'] as const) report.bucketsCompacted += await compactDue(client, level, now)
+        report.dropped = await dropExpired(client, now, await readRetention(client))
+      } else {
+        report.refreshed = await refreshLate(client, now)
+        report.policiesChanged = await syncRetentionPolicies(client, await readRetention(client))
+      }
+    } finally {
+      await client.query(`select pg_advisory_unlock(${LOCK})`).catch(() => undefined)
+    }
+    report.ms = Math.round(performance.now() - begin)
+    return report
+  })
+}
+
+/** One connection for `work`; thrown away after an error, so that neither a lock nor an open transaction returns to the pool. */
+async function withSession<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let sound = false
+  try {
+    await client.query('set statement_timeout = 0')
+    const result = await work(client)
+    await client.query('reset statement_timeout')
+    sound = true
+    return result
+  } finally {
+    client.release(!sound)
+  }
+}
+
+export interface DeleteReport {
+  flows: number
+  exporters: number
+}
+
+/**
+ * Delete exporters, their interfaces and their flows, and take those flows out of every rollup. Used to remove the demo.
+ *
+ * What raw retention has already dropped cannot be told apart in rollups without an exporter and stays there until their retention ends.
+ * Stop what sends for these exporters first: a collector adds an unknown exporter again. Throws StorageError `maintain-busy` when the
+ * maintenance of another process does not end within a minute.
+ */
+export async function deleteExporterData(pool: Pool, exporterIds: readonly number[], options: { now?: Date } = {}): Promise<DeleteReport> {
+  if (exporterIds.length === 0) return { flows: 0, exporters: 0 }
+  return withSession(pool, async (client) => {
+    const engine = await readEngine(client)
+    try {
+      await client.query(`set lock_timeout = '60s'`)
+      await client.query(`select pg_advisory_lock(${LOCK})`)
+    } catch (error) {
+      if (sqlstate(error) !== '55P03') throw error
+      throw new StorageError('the maintenance of another process does not end', {
+        code: 'maintain-busy',
+        remedy: 'Try again in a minute.',
+        cause: error,
+      })
+    } finally {
+      await client.query('reset lock_timeout').catch(() => undefined)
+    }
+    try {
+      return engine === 'postgres'
+        ? await retrySerialization(() => deleteInPostgres(client, exporterIds))
+        : await deleteInTimescale(client, exporterIds, options.now ?? new Date())
+    } finally {
+      await client.query(`select pg_advisory_unlock(${LOCK})`).catch(() => undefined)
+    }
+  })
+}
+
+/** A collector may update an exporter's counters while its row is deleted: the snapshot is then too old, and a new one works. */
+async function retrySerialization<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (sqlstate(error) !== '40001' || attempt === 5) throw error
+    }
+  }
+}
+
+/**
+ * The flows' sums are added once more with the sign turned, as a part like any other, and taken up to hours and days at once; the touched
+ * buckets are then rewritten, so that nothing is left of keys that only these exporters had. Pending batches are in no part yet: their rows
+ * just go.
+ */
+async function deleteInPostgres(client: PoolClient, exporterIds: readonly number[]): Promise<DeleteReport> {
+  // Minutes that are not yet in hours go up first, in transactions of their own: the parts below must find their buckets' partitions.
+  const now = new Date()
+  for (const level of [0, 1, 2] as const) await foldDue(client, level, now, true)
+  return transaction(client, async () => {
+    const part = await nextFold(client)
+    const bucket = `date_bin('60 seconds', f.time, '2000-01-01 00:00:00+00')`
+    const touched = await client.query<{ bucket: Date }>(
+      `select distinct ${bucket} as bucket from flow f where f.exporter_id = any($1) and f.event_kind is null
+       and f.batch not in (select id from rollup_pending where level = 0)`,
+      [exporterIds],
+    )
+    const minutes = touched.rows.map((r) => r.bucket)
+    if (minutes.length > 0) {
+      for (const { name, dims } of ROLLUPS) {
+        const columns = dims.map((dim) => `f.${dim}`).join(', ')
+        const sums = ['f.bytes', 'f.packets', 'weir_scaled(f.bytes, f.sampling_rate)', 'weir_scaled(f.packets, f.sampling_rate)']
+        await client.query(
+          `insert into ${name}_1m_data (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
+           select ${bucket}, ${columns}, -count(*), ${sums.map((sum) => `-${boundedSum(sum)}`).join(', ')}, $2 from flow f
+           where f.exporter_id = any($1) and f.event_kind is null and f.batch not in (select id from rollup_pending where level = 0)
+           group by 1, ${columns}`,
+          [exporterIds, part],
+        )
+      }
+      const times = minutes.map((minute) => minute.getTime())
+      const first = new Date(times.reduce((a, b) => Math.min(a, b)))
+      const last = new Date(times.reduce((a, b) => Math.max(a, b)))
+      await addPending(client, 1, part, first, last, minutes.length)
+      const hours = await fold(client, 1, { ids: [part], firsts: [first], lasts: [last], rows: minutes.length })
+      const hour = (time: number) => new Date(Math.floor(time / 3_600_000) * 3_600_000)
+      await fold(client, 2, { ids: [hours], firsts: [hour(first.getTime())], lasts: [hour(last.getTime())], rows: minutes.length })
+      for (const level of ROLLUP_LEVELS) {
+        const width = LEVEL_SECONDS[level] * 1000
+        const buckets = [...new Set(times.map((time) => Math.floor(time / width) * width))].map((time) => new Date(time))
+        await compact(client, level, buckets)
+      }
+    }
+    const flows = await client.query('delete from flow where exporter_id = any($1)', [exporterIds])
+    const exporters = await client.query('delete from exporter where id = any($1)', [exporterIds])
+    return { flows: flows.rowCount ?? 0, exporters: exporters.rowCount ?? 0 }
+  })
+}
+
+async function deleteInTimescale(client: PoolClient, exporterIds: readonly number[], now: Date): Promise<DeleteReport> {
+  const range = await client.query<{ first: Date | null; last: Date | null }>(
+    'select min(time) as first, max(time) as last from flow where exporter_id = any($1)',
+    [exporterIds],
+  )
+  await client.query('begin')
+  let report: DeleteReport
+  try {
+    // Rows in compressed chunks are unpacked to be deleted, and the default limit is meant for accidents.
+    await client.query('set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0')
+    const flows = await client.query('delete from flow where exporter_id = any($1)', [exporterIds])
+    const exporters = await client.query('delete from exporter where id = any($1)', [exporterIds])
+    await client.query('commit')
+    report = { flows: flows.rowCount ?? 0, exporters: exporters.rowCount ?? 0 }
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  }
+  const found = range.rows[0]
+  if (found?.first && found.last) await refreshRange(client, found.first, found.last, now)
+  return report
+}

@@ -1,0 +1,248 @@
+import type { PoolClient } from '../connection.ts'
+import { DAY_MS, ensurePartitions } from '../partitions.ts'
+import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, type RollupLevel } from '../rollups.ts'
+
+/*
+ * Rollups of the `postgres` engine, in words.
+ *
+ * A COPY writes its rows and, in the same transaction, one row of `rollup_pending` that names the batch. A fold takes the batches that are
+ * pending, adds their sums as a new part to every `_1m_data` table, deletes their pending rows, and makes the part itself pending for the
+ * hour level; later folds do the same from minutes to hours and from hours to days. Each fold is one transaction on one snapshot, so for any
+ * reader a flow is either in a part or pending below it, never both and never neither; the views add the two. A part is never recomputed:
+ * a late row makes a small part in an old bucket. Closed hours and days with many parts are rewritten as one (`compact`).
+ *
+ * Measured against recomputing the touched minutes, hours and days: with flows that end up to a minute before they arrive, every minute is
+ * touched by about four refreshes and every hour by all of them, and each time all of its rows are read again.
+ *
+ * One process folds at a time (the lock of `maintain`); readers and writers never wait for it.
+ */
+
+/** Pending rows of the finer side of a fold: 0 raw rows, 1 parts of minutes, 2 parts of hours. */
+type PendingLevel = 0 | 1 | 2
+
+interface Cadence {
+  /** Fold when the oldest pending entry is this old … */
+  ageMs: number
+  /** … or when this many rows are pending, whichever comes first: it bounds what a question has to add up live. */
+  rows: number
+  /** Rows of one transaction at most, so that a backlog is worked off in pieces. */
+  limit: number
+}
+
+/**
+ * Raw rows wait 30 s: halving that makes half as many rows more in the minute tables, doubling it doubles the live part of every question.
+ * 200,000 raw rows are about 50 ms of a question.
+ */
+const CADENCE: Readonly<Record<PendingLevel, Cadence>> = {
+  0: { ageMs: 30_000, rows: 200_000, limit: 2_000_000 },
+  1: { ageMs: 300_000, rows: 1_000_000, limit: 8_000_000 },
+  2: { ageMs: 3_600_000, rows: 4_000_000, limit: 16_000_000 },
+}
+
+export interface FoldReport {
+  /** Level written to. */
+  level: RollupLevel
+  /** Batches or parts taken, the rows they had, and how long it took. */
+  parts: number
+  rows: number
+  ms: number
+}
+
+interface Pending {
+  ids: number[]
+  firsts: Date[]
+  lasts: Date[]
+  rows: number
+}
+
+const levelOf = (pending: PendingLevel): RollupLevel => ROLLUP_LEVELS[pending] ?? '1d'
+const finerOf = (pending: PendingLevel): RollupLevel => ROLLUP_LEVELS[pending - 1] ?? '1m'
+const bin = (level: RollupLevel, column: string) => `date_bin('${LEVEL_SECONDS[level]} seconds', ${column}, '2000-01-01 00:00:00+00')`
+
+/** The sums of raw rows `f`, each bounded to bigint. */
+const RAW_SUMS = [
+  'count(*)',
+  boundedSum('f.bytes'),
+  boundedSum('f.packets'),
+  boundedSum('weir_scaled(f.bytes, f.sampling_rate)'),
+  boundedSum('weir_scaled(f.packets, f.sampling_rate)'),
+]
+
+/** Fold everything that is due from one level to the next; everything at all with `force`. */
+export async function foldDue(client: PoolClient, level: PendingLevel, now: Date, force: boolean): Promise<FoldReport | null> {
+  const cadence = CADENCE[level]
+  const report: FoldReport = { level: levelOf(level), parts: 0, rows: 0, ms: 0 }
+  const begin = performance.now()
+  for (;;) {
+    const { rows } = await client.query<{ rows: string | null; oldest: Date | null }>(
+      'select sum(rows) as rows, min(created_at) as oldest from rollup_pending where level = $1',
+      [level],
+    )
+    const state = rows[0]
+    if (!state?.oldest) break
+    const due = force || Number(state.rows) >= cadence.rows || now.getTime() - state.oldest.getTime() >= cadence.ageMs
+    if (!due) break
+    const taken = await takePending(client, level, cadence.limit)
+    await makeRoom(client, level)
+    await transaction(client, () => fold(client, level, taken))
+    report.parts += taken.ids.length
+    report.rows += taken.rows
+  }
+  report.ms = Math.round(performance.now() - begin)
+  return report.parts === 0 ? null : report
+}
+
+/** Run `work` on one snapshot. Folds never meet a conflict: nobody else changes what they change. */
+export async function transaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
+  await client.query('begin isolation level repeatable read')
+  try {
+    // Hash tables of a fold hold one entry per distinct key of the rows taken.
+    await client.query("set local work_mem = '96MB'; set local statement_timeout = 0")
+    const result = await work()
+    await client.query('commit')
+    return result
+  } catch (error) {
+    // A connection that is gone rolls back by itself.
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  }
+}
+
+/** The oldest pending entries of a level, up to `limit` rows (one at least). */
+async function takePending(client: PoolClient, level: PendingLevel, limit: number): Promise<Pending> {
+  const { rows } = await client.query<{ id: number; first: Date; last: Date; rows: string }>(
+    `select id, first, last, rows from (
+       select *, sum(rows) over (order by id) - rows as before from rollup_pending where level = $1
+     ) p where before < $2 order by id`,
+    [level, limit],
+  )
+  return {
+    ids: rows.map((r) => r.id),
+    firsts: rows.map((r) => r.first),
+    lasts: rows.map((r) => r.last),
+    rows: rows.reduce((sum, r) => sum + Number(r.rows), 0),
+  }
+}
+
+/** Partitions for what a fold will write: wherever the finer side has partitions within the bounds of what is pending. */
+async function makeRoom(client: PoolClient, level: PendingLevel): Promise<void> {
+  const { rows } = await client.query<{ range_from: Date }>(
+    `select distinct s.range_from from storage_partition s
+     join rollup_pending p on p.level = $1 and p.first < s.range_to and p.last >= s.range_from
+     where s.relation = $2`,
+    [level, level === 0 ? 'flow' : `${ROLLUPS[0].name}_${finerOf(level)}_data`],
+  )
+  const days = rows.map((r) => r.range_from.getTime() / DAY_MS)
+  // A partition of hours is as wide as many of minutes; one of minutes holds only its own day.
+  await ensurePartitions(client, levelOf(level), days)
+}
+
+/** Inside a transaction: add the sums of `taken` to the next level, and make the new part pending for the level after that. */
+export async function fold(client: PoolClient, level: PendingLevel, taken: Pending): Promise<number> {
+  if (taken.ids.length === 0) return 0
+  const to = levelOf(level)
+  const part = await nextFold(client)
+  let written = 0
+  for (const { name, dims } of ROLLUPS) {
+    const columns = dims.map((dim) => `f.${dim}`).join(', ')
+    const source =
+      level === 0
+        ? `select f.time as at, ${columns}, f.bytes, f.packets, f.sampling_rate from flow f
+             where f.batch = p.id and f.time >= p.first and f.time <= p.last and f.event_kind is null offset 0`
+        : `select f.bucket as at, ${columns}, ${ROLLUP_SUMS.map((sum) => `f.${sum}`).join(', ')} from ${name}_${finerOf(level)}_data f
+             where f.fold = p.id and f.bucket >= p.first and f.bucket <= p.last offset 0`
+    const sums = level === 0 ? RAW_SUMS : ROLLUP_SUMS.map((sum) => boundedSum(`f.${sum}`))
+    const { rowCount } = await client.query(
+      `insert into ${name}_${to}_data (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
+       select ${bin(to, 'f.at')}, ${columns}, ${sums.join(', ')}, $4
+       from unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) p (id, first, last) cross join lateral (${source}) f
+       group by 1, ${columns}`,
+      [taken.ids, taken.firsts, taken.lasts, part],
+    )
+    written += rowCount ?? 0
+  }
+  await client.query('delete from rollup_pending where level = $1 and id = any($2)', [level, taken.ids])
+  const first = taken.firsts.reduce((a, b) => (a < b ? a : b))
+  const last = taken.lasts.reduce((a, b) => (a > b ? a : b))
+  if (level < 2) await addPending(client, level === 0 ? 1 : 2, part, first, last, written)
+  if (level > 0) await countParts(client, to, part)
+  return part
+}
+
+export async function nextFold(client: PoolClient): Promise<number> {
+  const { rows } = await client.query<{ part: number }>(`select nextval('rollup_fold')::int as part`)
+  if (!rows[0]) throw new Error('the database gave no fold number')
+  return rows[0].part
+}
+
+/** Make a part pending. Its bounds are those of its buckets: the start of the bucket that holds `first`, to the one that holds `last`. */
+export async function addPending(client: PoolClient, level: 1 | 2, part: number, first: Date, last: Date, rows: number): Promise<void> {
+  const of = finerOf(level)
+  await client.query(
+    `insert into rollup_pending (level, id, first, last, rows) values ($1, $2, ${bin(of, '$3::timestamptz')}, ${bin(of, '$4::timestamptz')}, $5)`,
+    [level, part, first, last, rows],
+  )
+}
+
+/** Note which buckets a part went to. Counted on the smallest rollup: every flow has a row there. */
+async function countParts(client: PoolClient, level: RollupLevel, part: number): Promise<void> {
+  const data = `${ROLLUPS[0].name}_${level}_data`
+  const where = level === '1d' ? `bucket in (select bucket from ${data} where fold = $2 group by bucket)` : 'fold = $2'
+  await client.query(
+    `insert into rollup_part (level, bucket, parts, touched_at)
+     select $1, bucket, 1, now() from ${data} where ${where} and fold = $2 group by bucket
+     on conflict (level, bucket) do update set parts = rollup_part.parts + 1, touched_at = excluded.touched_at`,
+    [ROLLUP_LEVELS.indexOf(level), part],
+  )
+}
+
+/** When a bucket is worth rewriting: it ended `graceMs` ago, nothing came for `quietMs`, and it has at least `parts` parts. */
+const COMPACT: Readonly<Record<'1h' | '1d', { graceMs: number; quietMs: number; parts: number; buckets: number }>> = {
+  '1h': { graceMs: 15 * 60_000, quietMs: 10 * 60_000, parts: 2, buckets: 4 },
+  '1d': { graceMs: 3 * 3_600_000, quietMs: 3_600_000, parts: 2, buckets: 1 },
+}
+
+/** Rewrite closed buckets that came in several parts. Returns how many buckets. */
+export async function compactDue(client: PoolClient, level: '1h' | '1d', now: Date): Promise<number> {
+  const rule = COMPACT[level]
+  const { rows } = await client.query<{ bucket: Date }>(
+    `select bucket from rollup_part where level = $1 and parts >= $2 and bucket < $3 and touched_at < $4 order by bucket desc limit $5`,
+    [
+      ROLLUP_LEVELS.indexOf(level),
+      rule.parts,
+      new Date(now.getTime() - rule.graceMs - LEVEL_SECONDS[level] * 1000),
+      new Date(now.getTime() - rule.quietMs),
+      rule.buckets,
+    ],
+  )
+  if (rows.length === 0) return 0
+  await transaction(client, () =>
+    compact(
+      client,
+      level,
+      rows.map((r) => r.bucket),
+    ),
+  )
+  return rows.length
+}
+
+/** Inside a transaction: rewrite buckets as one part each, leaving alone the parts that the next level has not taken yet. */
+export async function compact(client: PoolClient, level: RollupLevel, buckets: readonly Date[]): Promise<void> {
+  const pending = ROLLUP_LEVELS.indexOf(level) + 1
+  for (const { name, dims } of ROLLUPS) {
+    const data = `${name}_${level}_data`
+    await client.query(
+      `with taken as (
+         delete from ${data} where bucket = any($1) and fold not in (select id from rollup_pending where level = $2)
+         returning *
+       )
+       insert into ${data} (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
+       select bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.map(boundedSum).join(', ')}, 0 from taken
+       group by bucket, ${dims.join(', ')}
+       -- Flows that were deleted left parts that cancel out.
+       having sum(flows) <> 0`,
+      [buckets, pending],
+    )
+  }
+  await client.query('update rollup_part set parts = 1 where level = $1 and bucket = any($2)', [ROLLUP_LEVELS.indexOf(level), buckets])
+}

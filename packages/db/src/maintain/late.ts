@@ -1,0 +1,46 @@
+import type { PoolClient } from '../connection.ts'
+import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel } from '../rollups.ts'
+
+// `timescale`: refreshing continuous aggregates over times that the policies do not reach.
+
+/** How far behind now a refresh stays, as the policies do: a bucket that is materialised too early hides the rows that still come. */
+const BEHIND_MS: Readonly<Record<RollupLevel, number>> = { '1m': 60_000, '1h': 600_000, '1d': 3_600_000 }
+
+/**
+ * Refresh every rollup over [first, last], widened to whole days and cut behind now; finest level first, because each level reads the one
+ * below. Only what was invalidated is computed. Must run outside a transaction.
+ */
+export async function refreshRange(client: PoolClient, first: Date, last: Date, now: Date): Promise<void> {
+  const day = LEVEL_SECONDS['1d'] * 1000
+  const from = Math.floor(first.getTime() / day) * day
+  for (const level of ROLLUP_LEVELS) {
+    const width = LEVEL_SECONDS[level] * 1000
+    const behind = Math.floor((now.getTime() - BEHIND_MS[level]) / width) * width
+    const to = Math.min((Math.floor(last.getTime() / day) + 1) * day, behind)
+    if (to <= from) continue
+    for (const { name } of ROLLUPS) {
+      await client.query('call refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)', [
+        `${name}_${level}`,
+        new Date(from),
+        new Date(to),
+      ])
+    }
+  }
+}
+
+/** Refresh over what imports stored since the last call. Returns the ranges. */
+export async function refreshLate(client: PoolClient, now: Date): Promise<{ first: Date; last: Date }[]> {
+  const { rows } = await client.query<{ ids: string[]; first: Date; last: Date }>(
+    // Ranges that touch or overlap become one; an import of a month in thousands of batches is refreshed once.
+    `select array_agg(id) as ids, min(first) as first, max(last) as last from (
+       select *, sum(fresh) over (order by first, id) as island from (
+         select *, case when first <= max(last) over (order by first, id rows between unbounded preceding and 1 preceding) + interval '1 day' then 0 else 1 end as fresh
+         from rollup_late) a) b
+     group by island order by 2`,
+  )
+  for (const { ids, first, last } of rows) {
+    await refreshRange(client, first, last, now)
+    await client.query('delete from rollup_late where id = any($1)', [ids])
+  }
+  return rows.map(({ first, last }) => ({ first, last }))
+}
