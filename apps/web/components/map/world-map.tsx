@@ -23,6 +23,7 @@ export interface Pointed extends Target {
 type Shape = Feature<MultiPolygon, { code: string }>
 
 const VIEW = new OrthographicView({ id: 'world', flipY: true })
+const SLOW_CLICK = { click: { time: 1500, threshold: 6 } }
 const smooth = new LinearInterpolator(['target', 'zoom'])
 /** Half the height of an arc over its length. Flat enough to read as a line, bent enough to tell two directions apart. */
 const BEND = 0.42
@@ -172,7 +173,7 @@ export default function WorldMap({
         // Lying in the plane: the view looks straight down, a standing arc would be a straight line.
         getTilt: (arc) => (arc.to[0] >= arc.from[0] ? -90 : 90),
         // Of two opposite arcs the one into the own network runs flatter, so that they do not cover each other.
-        getHeight: (arc) => (arc.dst === INTERNAL || arc.src > arc.dst ? BEND * 0.62 : BEND),
+        getHeight: (arc) => (arc.dst === INTERNAL || (arc.src !== INTERNAL && arc.src > arc.dst) ? BEND * 0.5 : BEND),
         numSegments: 48,
         updateTriggers: { getSourceColor: [id, palette], getTargetColor: [id, palette] },
       }),
@@ -231,6 +232,8 @@ export default function WorldMap({
           touchAction={gestures ? 'none' : 'pan-y'}
           layers={layers}
           pickingRadius={5}
+          // Where the picture is drawn without a graphics card, finding what is under the pointer takes longer than a quick tap may.
+          eventRecognizerOptions={SLOW_CLICK}
           getCursor={({ isDragging, isHovering }) => (isDragging ? 'grabbing' : isHovering ? 'pointer' : 'default')}
           onHover={(info) => onPoint(pointed(info))}
           onClick={(info) => {

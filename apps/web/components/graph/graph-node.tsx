@@ -1,0 +1,75 @@
+'use client'
+import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
+import { ArrowDown, ArrowUp, Boxes, Cloud, Globe2, type LucideIcon, Monitor, Server } from 'lucide-react'
+import { memo } from 'react'
+import { cn } from '../ui/cn.ts'
+import type { ViewNode } from './model.ts'
+
+export type FlowNode = Node<{ node: ViewNode; sent: string; received: string; dimmed: boolean; focused: boolean }, 'weir'>
+
+/** Icon of a kind of node. */
+export function nodeIcon(node: Pick<ViewNode, 'kind' | 'inside'>): LucideIcon {
+  if (node.kind === 'service') return Server
+  if (node.kind === 'fold') return Boxes
+  if (node.kind === 'group') return Cloud
+  return node.inside ? Monitor : Globe2
+}
+
+/** What a kind of node is, in a word or two. */
+export function nodeKind(node: Pick<ViewNode, 'kind' | 'inside'>): string {
+  if (node.kind === 'service') return 'Service'
+  if (node.kind === 'fold') return 'Folded group'
+  if (node.kind === 'group') return node.inside ? 'Group of hosts' : 'Outside network'
+  return node.inside ? 'Inside host' : 'Outside host'
+}
+
+/**
+ * A node as a card. From far away only the name is left and it grows, so that it can still be read (the frame sets `data-zoom`).
+ * The two handles are where edges would dock; edges follow elk's routes, so they are not seen.
+ */
+export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<FlowNode>) {
+  const { node, sent, received, dimmed, focused } = data
+  const Icon = nodeIcon(node)
+  const host = node.kind === 'host'
+  return (
+    <div
+      className={cn(
+        'flex h-full w-full items-center gap-2 rounded-lg border bg-surface px-2.5 text-left transition-opacity duration-150 motion-reduce:transition-none',
+        node.inside ? 'border-border-strong' : 'border-border-strong border-dashed',
+        node.kind === 'fold' && 'shadow-[3px_3px_0_-1px_var(--surface),3px_3px_0_0_var(--border-strong)]',
+        (selected || focused) && 'border-accent border-solid ring-1 ring-accent',
+        dimmed && 'opacity-25',
+      )}
+    >
+      <Handle type="target" position={Position.Left} isConnectable={false} className="!pointer-events-none !opacity-0" />
+      <Icon
+        aria-hidden
+        className={cn('size-4 shrink-0 group-data-[zoom=far]/graph:size-5', node.kind === 'service' ? 'text-accent' : 'text-muted')}
+      />
+      <div className="min-w-0 flex-1">
+        <div
+          title={node.label}
+          className={cn(
+            'truncate group-data-[zoom=far]/graph:text-[19px] group-data-[zoom=mid]/graph:text-[15px]',
+            host ? 'font-mono text-[12.5px] group-data-[zoom=far]/graph:tracking-tight' : 'font-medium text-[13px] leading-[18px]',
+          )}
+        >
+          {node.label}
+        </div>
+        {host ? null : (
+          <div className="flex gap-2 whitespace-nowrap text-[11px] text-muted leading-4 group-data-[zoom=far]/graph:hidden">
+            <span className="inline-flex items-center gap-0.5" title="Received as server">
+              <ArrowDown aria-hidden className="size-3" />
+              {received}
+            </span>
+            <span className="inline-flex items-center gap-0.5" title="Sent as client">
+              <ArrowUp aria-hidden className="size-3" />
+              {sent}
+            </span>
+          </div>
+        )}
+      </div>
+      <Handle type="source" position={Position.Right} isConnectable={false} className="!pointer-events-none !opacity-0" />
+    </div>
+  )
+})

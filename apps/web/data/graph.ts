@@ -1,0 +1,22 @@
+'use client'
+import { parseAsFloat, parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs'
+
+export const SHOWS = ['graph', 'list'] as const
+/** How many nodes are drawn before the smallest are folded into groups. */
+export const NODE_LIMITS = [20, 40, 60, 100, 300] as const
+export const DEFAULT_LIMIT = 40
+export const DEPTHS = [1, 2, 3] as const
+
+/** What the service graph's own URL keys say. `focus` is a node id, `least` a rate in the view's unit per second. */
+export function useGraphState() {
+  return useQueryStates(
+    {
+      show: parseAsStringLiteral(SHOWS).withDefault('graph'),
+      focus: parseAsString.withDefault(''),
+      depth: parseAsInteger.withDefault(1),
+      least: parseAsFloat.withDefault(0),
+      nodes: parseAsInteger.withDefault(DEFAULT_LIMIT),
+    },
+    { history: 'replace', shallow: true, clearOnDefault: true },
+  )
+}
