@@ -11,7 +11,7 @@
  * | `bad-cursor` | the cursor was not given by this question | 400 |
  * | `precision` | the filter names single hosts, and the reader may see networks only | 403 |
  * | `not-found`, `conflict`, `invalid` | commands: no such thing; changed by someone else since read; a value breaks its rule | 404, 409, 422 |
- * | `timeout` | the database did not finish within the statement timeout; the same question may work later or smaller | 503 |
+ * | `timeout` | the database did not finish within the statement timeout; the same question may work later or smaller | 504 |
  * | `database-unreachable` | no connection; a later try may work | 503 |
  */
 export const QUERY_ERROR_CODES = [
@@ -44,7 +44,7 @@ export const QUERY_ERROR_STATUS: Readonly<Record<QueryErrorCode, number>> = {
   'not-found': 404,
   conflict: 409,
   invalid: 422,
-  timeout: 503,
+  timeout: 504,
   'database-unreachable': 503,
 }
 

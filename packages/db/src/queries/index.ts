@@ -1,1 +1,8 @@
-export {}
+export * from './exporters.ts'
+export * from './flows.ts'
+export * from './geo.ts'
+export * from './graph.ts'
+export * from './health.ts'
+export * from './settings.ts'
+export * from './timeseries.ts'
+export * from './top.ts'

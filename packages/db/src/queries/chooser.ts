@@ -1,0 +1,158 @@
+/**
+ * Which relation answers a question. Pure.
+ *
+ * A rollup can answer when it keeps every column the question reads; of those that can, the one usually smallest. A window is cut into
+ * segments of the coarsest level that fits: whole days in the middle, hours and minutes at the edges, so that it is exact to the minute
+ * and costs little. Where minutes (or hours) are no longer kept, the edge widens to the next level. Raw records answer everything else.
+ */
+import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel, type Tier } from '../rollups.ts'
+
+const LEVEL_MS: Readonly<Record<RollupLevel, number>> = {
+  '1m': LEVEL_SECONDS['1m'] * 1_000,
+  '1h': LEVEL_SECONDS['1h'] * 1_000,
+  '1d': LEVEL_SECONDS['1d'] * 1_000,
+}
+
+/** From when on each tier holds every flow of the window, epoch milliseconds; -Infinity: all of it. */
+export type Availability = Readonly<Record<Tier, number>>
+
+export const ALL_AVAILABLE: Availability = { raw: -Infinity, '1m': -Infinity, '1h': -Infinity, '1d': -Infinity }
+
+/** A stretch of time read from one relation. `from` and `to` are epoch milliseconds, [from, to), whole buckets for a rollup. */
+export interface Segment {
+  relation: string
+  level: RollupLevel | 'raw'
+  from: number
+  to: number
+}
+
+export interface Plan {
+  segments: readonly Segment[]
+  /** What is really answered: the asked window, widened to whole buckets. */
+  from: number
+  to: number
+  /** Name for people and the API: relations joined by '+', the finest last. */
+  rollup: string
+  /** Width in seconds of the coarsest bucket; 0 for raw records. */
+  resolutionSeconds: number
+}
+
+/** Usual size, smallest first: few ports and protocols, then interfaces, then systems, then hosts, then pairs of hosts. */
+const BY_SIZE = ['rollup_service', 'rollup_interface', 'rollup_as', 'rollup_src', 'rollup_dst', 'rollup_conversation'] as const
+
+/** The smallest rollup that keeps all `columns`, or null when only raw records have them. */
+export function chooseRollup(columns: ReadonlySet<string>): string | null {
+  for (const name of BY_SIZE) {
+    const dims: readonly string[] = ROLLUPS.find((rollup) => rollup.name === name)?.dims ?? []
+    if ([...columns].every((column) => dims.includes(column))) return name
+  }
+  return null
+}
+
+const floorTo = (ms: number, width: number): number => Math.floor(ms / width) * width
+const ceilTo = (ms: number, width: number): number => Math.ceil(ms / width) * width
+
+/** The window read from raw records, exact to the millisecond. */
+export function planRaw(from: number, to: number): Plan {
+  return { segments: [{ relation: 'flow', level: 'raw', from, to }], from, to, rollup: 'flow', resolutionSeconds: 0 }
+}
+
+/** The window read from a rollup, in as few and as coarse buckets as cover it exactly to the minute, or to what is still kept. */
+export function planRollup(rollup: string, from: number, to: number, available: Availability): Plan {
+  const start = startOf(from, available)
+  const end = endOf(to, start, available)
+  const segments: Segment[] = []
+  cut(start, end, ROLLUP_LEVELS.length - 1, (level, segmentFrom, segmentTo) => {
+    segments.push({ relation: `${rollup}_${level}`, level, from: segmentFrom, to: segmentTo })
+  })
+  const used = [...ROLLUP_LEVELS].reverse().filter((level) => segments.some((segment) => segment.level === level))
+  return {
+    segments,
+    from: start,
+    to: end,
+    rollup: used.map((level) => `${rollup}_${level}`).join('+'),
+    resolutionSeconds: used[0] === undefined ? 0 : LEVEL_SECONDS[used[0]],
+  }
+}
+
+/** Floor of `from` at the finest level that still holds the buckets between it and the next coarser boundary. */
+function startOf(from: number, available: Availability): number {
+  for (const level of ROLLUP_LEVELS) {
+    const start = floorTo(from, LEVEL_MS[level])
+    if (level === '1d' || start >= available[level]) return start
+  }
+  return from
+}
+
+function endOf(to: number, start: number, available: Availability): number {
+  for (const [index, level] of ROLLUP_LEVELS.entries()) {
+    const end = ceilTo(to, LEVEL_MS[level])
+    const coarser = ROLLUP_LEVELS[index + 1]
+    // The buckets of this level that the end needs begin at the last boundary of the next level, or at the start when that is later.
+    const first = coarser === undefined ? end : Math.max(start, floorTo(end, LEVEL_MS[coarser]))
+    if (level === '1d' || first >= end || first >= available[level]) return end
+  }
+  return to
+}
+
+/** Whole buckets of the level in the middle, the next finer level at both edges. Segments come in order of time. */
+function cut(from: number, to: number, index: number, emit: (level: RollupLevel, from: number, to: number) => void): void {
+  if (from >= to) return
+  const level = ROLLUP_LEVELS[index]
+  if (level === undefined) return
+  const width = LEVEL_MS[level]
+  const first = index === 0 ? from : ceilTo(from, width)
+  const last = index === 0 ? to : floorTo(to, width)
+  if (first >= last) {
+    cut(from, to, index - 1, emit)
+    return
+  }
+  cut(from, first, index - 1, emit)
+  emit(level, first, last)
+  cut(last, to, index - 1, emit)
+}
+
+/** Bucket widths in seconds that people can read on an axis. Those from a minute on are multiples of a rollup level. */
+export const NICE_SECONDS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600,
+  2_419_200,
+] as const
+
+/** All buckets are aligned to this Monday, midnight UTC, so that weeks begin on Monday. */
+export const BUCKET_ORIGIN_MS = Date.UTC(2001, 0, 1)
+
+/** The smallest nice width, at least `leastSeconds`, that cuts the window into at most `points` buckets. */
+export function niceBucket(from: number, to: number, points: number, leastSeconds: number): number {
+  for (const seconds of NICE_SECONDS) {
+    if (seconds < leastSeconds) continue
+    const window = alignWindow(from, to, seconds)
+    if ((window.to - window.from) / (seconds * 1_000) <= points) return seconds
+  }
+  const widest = NICE_SECONDS.at(-1) ?? 86_400
+  return widest * Math.ceil((to - from) / (widest * 1_000) / Math.max(1, points - 1))
+}
+
+/** The window widened to whole buckets. */
+export function alignWindow(from: number, to: number, bucketSeconds: number): { from: number; to: number } {
+  const width = bucketSeconds * 1_000
+  return {
+    from: BUCKET_ORIGIN_MS + floorTo(from - BUCKET_ORIGIN_MS, width),
+    to: BUCKET_ORIGIN_MS + ceilTo(to - BUCKET_ORIGIN_MS, width),
+  }
+}
+
+/** The coarsest level whose buckets divide `bucketSeconds`, or null below a minute. */
+export function levelFor(bucketSeconds: number): RollupLevel | null {
+  return [...ROLLUP_LEVELS].reverse().find((level) => bucketSeconds % LEVEL_SECONDS[level] === 0) ?? null
+}
+
+/** The finest level that holds everything from `from` on. */
+export function finestAvailable(from: number, available: Availability): RollupLevel {
+  return ROLLUP_LEVELS.find((level) => floorTo(from, LEVEL_MS[level]) >= available[level]) ?? '1d'
+}
+
+/** A window of whole buckets read from one level of a rollup. */
+export function planLevel(rollup: string, level: RollupLevel, from: number, to: number): Plan {
+  const relation = `${rollup}_${level}`
+  return { segments: [{ relation, level, from, to }], from, to, rollup: relation, resolutionSeconds: LEVEL_SECONDS[level] }
+}

@@ -1,0 +1,73 @@
+import type pg from 'pg'
+import { DIMENSIONS, type TopAnswer } from '../contracts/api.ts'
+import type { TopQuestion } from '../contracts/questions.ts'
+import { dimensionColumns, groupKeys, Names, nameKey } from './dimensions.ts'
+import { Parameters } from './parameters.ts'
+import { checkCount, checkDimension, checkWindow } from './question.ts'
+import { onSnapshot } from './session.ts'
+import { addSums, NO_SUMS, planReading, readAvailability, type SumRow, shareOf, sourceSql, subtract, sumsObject, sumsOf } from './source.ts'
+
+const LIMIT = { least: 1, most: 1_000, otherwise: 10 } as const
+
+interface GroupRow extends SumRow {
+  total: boolean
+  t1: string | null
+  t2: string | null
+}
+
+/**
+ * The largest values of one dimension in a window, the exact rest and the total.
+ *
+ * Rows, rest and total come from one scan, so rest is never negative and rows + rest = total, whatever arrives meanwhile. Equal values
+ * are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
+ */
+export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnswer> {
+  const dimension = checkDimension(question.dimension, DIMENSIONS)
+  const limit = checkCount(question.limit, 'limit', LIMIT.least, LIMIT.most, LIMIT.otherwise)
+  const window = checkWindow(question)
+  const { metric, scaled, filter, precision } = window
+  return onSnapshot(pool, async (client) => {
+    const available = await readAvailability(client, window.from, window.to, Date.now())
+    const { plan } = await planReading(client, { filter, columns: dimensionColumns(dimension) }, window.from, window.to, available)
+    const keys = groupKeys(dimension, precision)
+    const parameters = new Parameters()
+    const source = sourceSql(plan, filter, keys, scaled, parameters)
+    const names = keys.map((key) => key.name).join(', ')
+    const texts = keys.map((key, index) => `${key.text} as t${index + 1}`).join(', ')
+    const { rows } = await client.query<GroupRow>(
+      `with grouped as materialized (
+         select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets from (${source}) part group by ${names})
+       (select false as total, ${texts}, flows, bytes, packets from grouped
+        order by ${metric} desc, ${keys.map((key) => `${key.name} nulls last`).join(', ')} limit ${parameters.add(limit, 'bigint')})
+       union all
+       select true, ${keys.map(() => 'null').join(', ')}, sum(flows), sum(bytes), sum(packets) from grouped`,
+      parameters.values,
+    )
+    const groups = rows.filter((row) => !row.total)
+    const total = sumsOf(rows.find((row) => row.total && row.flows !== null))
+    const shown = groups.map(sumsOf).reduce(addSums, NO_SUMS)
+    const rest = subtract(total, shown)
+    const keyTexts = groups.map((row) => keys.map((_, index) => (index === 0 ? row.t1 : row.t2)))
+    const known = await Names.load(client, dimension, keyTexts)
+    return {
+      dimension,
+      from: new Date(plan.from).toISOString(),
+      to: new Date(plan.to).toISOString(),
+      metric,
+      scaled,
+      filter: window.filterText,
+      rollup: plan.rollup,
+      resolutionSeconds: plan.resolutionSeconds,
+      rows: groups.map((row, index) => {
+        const sums = sumsOf(row)
+        return {
+          ...nameKey(dimension, keyTexts[index] ?? [], known),
+          ...sumsObject(sums, metric),
+          share: shareOf(sums[metric], total[metric]),
+        }
+      }),
+      rest: { ...sumsObject(rest, metric), share: shareOf(rest[metric], total[metric]) },
+      total: sumsObject(total, metric),
+    }
+  })
+}
