@@ -63,9 +63,9 @@ function run(program: string, args: string[], cwd = root, env: NodeJS.ProcessEnv
   })
 }
 
-/** Every workspace with a tsconfig.json, and the root's own (scripts, tests). */
+/** Every workspace with a tsconfig.json, and the root's own (scripts, tests; those in the browser with its types). */
 function typeProjects(): string[] {
-  const found = ['.']
+  const found = ['.', 'tests/browser']
   for (const group of ['packages', 'apps']) {
     for (const name of readdirSync(path.join(root, group))) {
       if (existsSync(path.join(root, group, name, 'tsconfig.json'))) found.push(`${group}/${name}`)
