@@ -2,6 +2,7 @@ import { may, PAGES, type PagePath } from '@weir/db/contracts'
 import { type NextRequest, NextResponse } from 'next/server'
 import { pagePolicy } from './server/headers.ts'
 import { house } from './server/house.ts'
+import { ownOrigin } from './server/origin.ts'
 import { principalOf } from './server/principal.ts'
 
 const isPage = (path: string): path is PagePath => Object.hasOwn(PAGES, path)
@@ -30,11 +31,10 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   // The database does not answer: let the page say so, its own questions will.
   if (principal === 'unknown') return finish(NextResponse.next({ request: { headers } }))
   if (principal?.kind !== 'session') {
-    const target = request.nextUrl.clone()
-    target.pathname = '/sign-in'
-    target.search = pathname === '/' && search === '' ? '' : `?${new URLSearchParams({ return: pathname + search })}`
-    // Relative to the address in the browser, which a proxy in front may have changed.
-    return finish(new NextResponse(null, { status: 307, headers: { location: target.pathname + target.search } }))
+    // Next wants a whole address here; its own idea of the host is where it listens, not what the browser asked for.
+    const target = new URL('/sign-in', ownOrigin(request.headers.get('host'), publicUrl) ?? request.nextUrl.origin)
+    if (pathname !== '/' || search !== '') target.searchParams.set('return', pathname + search)
+    return finish(NextResponse.redirect(target, 307))
   }
   if (action !== null && may(principal.role, action) === 'no') {
     const target = request.nextUrl.clone()

@@ -7,7 +7,7 @@ import { Button } from '@/components/ui/button'
 import { Input, Label } from '@/components/ui/input'
 import { fetchJson } from '@/data/fetch-json'
 
-/** E-mail and password. What was refused stays in the fields, with the reason above the button. */
+/** Email and password. What was refused stays in the fields, with the reason above the button. */
 export function SignInForm({ returnPath }: { returnPath: string }) {
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
@@ -31,7 +31,7 @@ export function SignInForm({ returnPath }: { returnPath: string }) {
   return (
     <form method="post" action="/api/v1/session" onSubmit={submit} className="grid gap-4">
       <div className="grid gap-1.5">
-        <Label htmlFor="email">E-mail</Label>
+        <Label htmlFor="email">Email</Label>
         <Input
           id="email"
           name="email"
