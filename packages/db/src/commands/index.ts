@@ -1,3 +1,7 @@
+export * from './demo.ts'
+export * from './inventory.ts'
+export * from './service-order.ts'
+export * from './services.ts'
 export * from './token.ts'
 export * from './users.ts'
 export * from './welcome.ts'
