@@ -23,7 +23,7 @@ export function TrendMark({ trend, className, compact = false }: { trend: Trend 
   const Icon = flat ? ArrowRight : trend.value > 0 ? ArrowUpRight : ArrowDownRight
   return (
     <span
-      className={cn('inline-flex items-center gap-0.5 whitespace-nowrap text-muted', className)}
+      className={cn('inline-flex items-center gap-0.5 whitespace-nowrap align-middle text-muted', className)}
       title={`${change(trend.value)} against the window before`}
     >
       <Icon aria-hidden className="size-3.5 shrink-0" />

@@ -31,4 +31,5 @@ export const keys = {
   },
   exporters: { all: ['exporters'] as const },
   health: { all: ['health'] as const },
+  profile: { all: ['profile'] as const },
 } as const

@@ -81,7 +81,7 @@ export function TrafficChart({
       <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 800, height }}>
         <AreaChart
           data={data.rows}
-          margin={{ top: 20, right: 4, bottom: 0, left: 0 }}
+          margin={{ top: 26, right: 4, bottom: 0, left: 0 }}
           onMouseDown={(state) => {
             const time = Number(state.activeLabel)
             if (Number.isFinite(time)) setBrush({ start: time, end: time })

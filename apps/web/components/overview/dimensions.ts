@@ -9,22 +9,23 @@ export type PanelSpec = {
   sides: readonly { value: Dimension; label: string }[]
   /** Keys are addresses or numbers and are set in the fixed-width face. */
   mono: boolean
+  /** Takes two columns of the grid: its names are long. */
+  wide?: boolean
 }
 
 export const PANELS: readonly PanelSpec[] = [
   { id: 'src', title: 'Sources', row: 'source', sides: [{ value: 'src_addr', label: 'Source' }], mono: true },
   { id: 'dst', title: 'Destinations', row: 'destination', sides: [{ value: 'dst_addr', label: 'Destination' }], mono: true },
-  { id: 'conv', title: 'Conversations', row: 'conversation', sides: [{ value: 'conversation', label: 'Conversation' }], mono: true },
+  { id: 'svc', title: 'Services', row: 'service', sides: [{ value: 'service', label: 'Service' }], mono: false },
   {
-    id: 'svc',
-    title: 'Services',
-    row: 'service',
-    sides: [
-      { value: 'service', label: 'Service' },
-      { value: 'proto', label: 'Protocol' },
-    ],
-    mono: false,
+    id: 'conv',
+    title: 'Conversations',
+    row: 'conversation',
+    sides: [{ value: 'conversation', label: 'Conversation' }],
+    mono: true,
+    wide: true,
   },
+  { id: 'proto', title: 'Protocols', row: 'protocol', sides: [{ value: 'proto', label: 'Protocol' }], mono: false },
   { id: 'sas', title: 'Source AS', row: 'autonomous system', sides: [{ value: 'src_as', label: 'Source AS' }], mono: false },
   { id: 'das', title: 'Destination AS', row: 'autonomous system', sides: [{ value: 'dst_as', label: 'Destination AS' }], mono: false },
   {
@@ -37,7 +38,6 @@ export const PANELS: readonly PanelSpec[] = [
     ],
     mono: false,
   },
-  { id: 'exp', title: 'Exporters', row: 'exporter', sides: [{ value: 'exporter', label: 'Exporter' }], mono: false },
   {
     id: 'if',
     title: 'Interfaces',
@@ -47,7 +47,9 @@ export const PANELS: readonly PanelSpec[] = [
       { value: 'out_if', label: 'Out' },
     ],
     mono: false,
+    wide: true,
   },
+  { id: 'exp', title: 'Exporters', row: 'exporter', sides: [{ value: 'exporter', label: 'Exporter' }], mono: false },
 ]
 
 /** What the chart can be split by. `total` is one area. */

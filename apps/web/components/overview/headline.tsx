@@ -108,8 +108,15 @@ function Figure({
       ) : present === null && series.data === undefined ? (
         <Skeleton className="my-1.5 h-6 w-32" />
       ) : (
-        <span data-testid={`now-${metric}`} className="truncate font-semibold text-[24px] leading-8 tracking-tight">
-          {rate(metric, present)}
+        <span className="flex items-baseline justify-between gap-2">
+          <span data-testid={`now-${metric}`} className="truncate font-semibold text-[24px] leading-8 tracking-tight">
+            {rate(metric, present)}
+          </span>
+          {change === null ? null : (
+            <span className="shrink-0 text-[12px]" title={`Mean of the window against the ${duration(span / 1000)} before`}>
+              <TrendMark trend={{ kind: 'change', value: change }} />
+            </span>
+          )}
         </span>
       )}
       <span className="flex flex-wrap items-center gap-x-3 text-[12px] text-muted">
@@ -125,11 +132,6 @@ function Figure({
             {chart === undefined ? UNSET : rate(metric, chart.total.peak)}
           </span>
         </Pair>
-        {change === null ? null : (
-          <span title={`Mean against the ${duration(span / 1000)} before`}>
-            <TrendMark trend={{ kind: 'change', value: change }} />
-          </span>
-        )}
       </span>
       <Sparkline
         values={chart?.rows.map((row) => row.total) ?? []}

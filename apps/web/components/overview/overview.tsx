@@ -66,7 +66,7 @@ export function Overview({ ports, addresses, live }: { ports: ListenerPorts; add
           ) : (
             <>
               <TrafficPanel split={page.by} onSplit={(by: Split) => void setPage({ by })} />
-              <div className="grid gap-4 md:grid-cols-2 2xl:grid-cols-3 [@media(min-width:1280px)]:grid-cols-3">
+              <div className="grid gap-4 md:grid-cols-2 xl:grid-cols-3">
                 {PANELS.map((spec) => {
                   const first = spec.sides[0]?.value ?? 'src_addr'
                   const side = spec.sides.find((one) => chosen.has(one.value))?.value ?? first

@@ -36,10 +36,10 @@ export function TopPanel({ spec, side, onSide }: { spec: PanelSpec; side: Dimens
     () => (data === undefined ? new Map<string | null, Trend>() : trends(data, before.data, view.anchor)),
     [data, before.data, view.anchor],
   )
-  const title = spec.id === 'svc' ? (side === 'proto' ? 'Protocols' : 'Services') : spec.title
+  const title = spec.title
   return (
-    <Panel aria-labelledby={`panel-${spec.id}`} className="min-h-[360px]">
-      <PanelHeader id={`panel-${spec.id}`} title={title} hint={view.metric === 'flows' ? 'flow/s' : undefined}>
+    <Panel aria-labelledby={`panel-${spec.id}`} className={cn('min-h-[360px]', spec.wide === true && 'md:col-span-2')}>
+      <PanelHeader id={`panel-${spec.id}`} title={title}>
         {spec.sides.length > 1 ? (
           <Segmented size="sm" label={`${title}: which side`} value={side} options={spec.sides} onChange={onSide} />
         ) : null}
@@ -80,6 +80,12 @@ function Ranking({
     <div className="flex flex-1 flex-col justify-between">
       <table className="w-full table-fixed border-collapse text-[13px]">
         <caption className="sr-only">{`${spec.title}, ${rateUnit(view.metric)}, largest first`}</caption>
+        <colgroup>
+          <col />
+          <col className="w-[96px]" />
+          <col className="w-[62px]" />
+          <col className="w-[86px]" />
+        </colgroup>
         <thead className="sr-only">
           <tr>
             <th scope="col">Name</th>
@@ -102,14 +108,11 @@ function Ranking({
                   <RowLabel row={row} mono={spec.mono} />
                 </span>
               </td>
-              <td
-                className={cn(cell, 'w-[96px] font-medium')}
-                title={`${volume(view.metric, row.value)} in the window (${exact(row.value)})`}
-              >
+              <td className={cn(cell, 'font-medium')} title={`${volume(view.metric, row.value)} in the window (${exact(row.value)})`}>
                 {shown(row.value)}
               </td>
-              <td className={cn(cell, 'w-[58px] text-muted')}>{share(row.share)}</td>
-              <td className={cn(cell, 'w-[70px] pr-4 text-[12px]')}>
+              <td className={cn(cell, 'text-muted')}>{share(row.share)}</td>
+              <td className={cn(cell, 'pr-4 text-[12px]')}>
                 <TrendMark trend={trend.get(row.key)} compact />
               </td>
             </tr>
@@ -118,7 +121,7 @@ function Ranking({
         <tfoot>
           {data.rest.flows > 0 || data.rest.value > 0 ? (
             <tr className="text-muted">
-              <td className="h-[30px] py-0 pl-[38px]">All others</td>
+              <td className="h-[30px] truncate py-0 pl-[38px]">All others</td>
               <td className={cell}>{shown(data.rest.value)}</td>
               <td className={cell}>{share(data.rest.share)}</td>
               <td />

@@ -8,6 +8,7 @@ import { zoomTo } from '../../data/zoom.ts'
 import { seriesColour } from '../charts/colours.ts'
 import { TrafficChart } from '../charts/traffic-chart.tsx'
 import { dateTime, duration, rate, rateUnit, rollup } from '../format.ts'
+import { rowName } from '../row-name.ts'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
 import { type Column, DataTable } from '../ui/data-table.tsx'
@@ -18,6 +19,9 @@ import { EmptyState, ErrorState } from '../ui/state.tsx'
 import { ValueMenu } from '../value-menu.tsx'
 import { SPLITS, type Split } from './dimensions.ts'
 
+/** A quarter of an hour in steps of 15 s; five-minute steps over a day: as fine as the data is smooth. */
+const pointsFor = (view: View): number => (view.range.to.getTime() - view.range.from.getTime() <= 20 * 60_000 ? 60 : 288)
+
 const NONE: ReadonlySet<string> = new Set()
 
 /** Traffic over time, split by one dimension: chart, legend with figures, and the same as a table. */
@@ -26,7 +30,7 @@ export function TrafficPanel({ split, onSplit }: { split: Split; onSplit: (split
   const [asTable, setAsTable] = useState(false)
   const [hidden, setHidden] = useState<ReadonlySet<string>>(NONE)
   const [emphasis, setEmphasis] = useState<string | null>(null)
-  const answer = useTimeseries(split === 'total' ? null : split, view.params(), { enabled: view.ready })
+  const answer = useTimeseries(split === 'total' ? null : split, view.params(), { points: pointsFor(view), enabled: view.ready })
   const data = useMemo(
     () => (answer.data === undefined ? undefined : toChart(answer.data, view.metric, view.anchor)),
     [answer.data, view.metric, view.anchor],
@@ -196,16 +200,18 @@ function Legend({
 }
 
 function SeriesName({ series }: { series: ChartSeries }) {
-  if (series.other || series.filter === '')
-    return <span className="truncate text-muted">{series.other ? 'All others' : series.label === '' ? 'Total' : series.label}</span>
-  const named = series.key !== null && series.label !== series.key && !series.label.includes(series.key)
+  if (series.other) return <span className="truncate text-muted">All others</span>
+  if (series.key === '') return <span className="truncate">Total</span>
+  const { name, beside } = rowName(series.label, series.key)
   return (
     <ValueMenu label={series.label} copy={series.key ?? series.label} filter={series.filter}>
-      {series.label}
-      {named ? <span className="ml-1.5 text-[12px] text-muted">{series.key}</span> : null}
+      {name}
+      {beside === null ? null : <span className="ml-1.5 text-[12px] text-muted">{beside}</span>}
     </ValueMenu>
   )
 }
+
+const seriesTitle = (series: ChartSeries): string => (series.other ? 'All others' : series.key === '' ? 'Total' : series.label)
 
 type TimeRow = ChartData['rows'][number]
 
@@ -216,7 +222,7 @@ function SeriesTable({ data, view }: { data: ChartData; view: View }) {
     ...data.series.map(
       (series): Column<TimeRow> => ({
         id: series.id,
-        header: series.other ? 'All others' : series.label === '' ? 'Total' : series.label,
+        header: seriesTitle(series),
         align: 'right',
         sort: (row) => row[series.id] ?? null,
         cell: (row) => rate(view.metric, row[series.id] ?? null),
