@@ -43,7 +43,7 @@ export interface FlowRecord {
   observationPointId: number
   /** N of "1 in N"; ABSENT when nothing said so. 1 only when the exporter said so. */
   samplingRate: number
-  /** sFlow agent address, or the exporter's own address element when it sent one; else the datagram's source address. */
+  /** sFlow: the agent address. Else the datagram's source address; an exporter address element (130, 131) stays in `extra`. */
   readonly samplerAddress: Address
   readonly srcAddr: Address
   readonly dstAddr: Address
@@ -142,7 +142,8 @@ export interface FlowSink {
 
 /**
  * What one datagram came to. The object is reused by the next `decode`.
- * Sets: templates + optionsTemplates + optionsSets + decodedSets + malformedSets + parkedSets is the number of sets seen.
+ * Sets: templateSets + optionsSets + decodedSets + malformedSets + parkedSets = sets. A set is a v9 flowset, an IPFIX set, an
+ * sFlow sample (counter samples are options), or all records of a datagram without templates.
  */
 export interface DatagramResult {
   /** null when the version word is unknown or the datagram is shorter than its header: "unreadable". */
@@ -151,6 +152,12 @@ export interface DatagramResult {
   /** Export time of the header, epoch milliseconds on the exporter's clock; ABSENT when the format has none (sFlow). */
   exportTimeMs: number
   flows: number
+  sets: number
+  /** Sets that hold templates or options templates. */
+  templateSets: number
+  /** Data sets of options templates. */
+  optionsSets: number
+  /** Template records and options template records, refreshes included. */
   templates: number
   optionsTemplates: number
   optionsRecords: number

@@ -1,0 +1,2 @@
+export { type DatagramHandler, DatagramFinder } from './datagrams.ts'
+export { CaptureReader, type CapturedFrame, isCapture } from './file.ts'
