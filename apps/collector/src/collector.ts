@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs'
+import { createPool, type Pool } from '@weir/db/connection'
+import { seedAsNames } from '@weir/db/ingest'
+import { Decoder } from '@weir/decoder'
+import type { DestinationStream } from 'pino'
+import { Account } from './account.ts'
+import { Assembly, type Component, type StopReport } from './component.ts'
+import type { Config } from './config.ts'
+import { DecoderState } from './decoder-state.ts'
+import { Enricher } from './enrich/enrich.ts'
+import { type GeoData, loadGeoData } from './enrich/geo-data.ts'
+import { Exporters } from './exporters.ts'
+import { Ingest } from './ingest.ts'
+import { LatencyWindow } from './latency.ts'
+import { UdpListener } from './listeners/udp.ts'
+import { Maintenance } from './maintenance.ts'
+import { Reporter } from './reporter.ts'
+import { type ListenerStatus, Status } from './status.ts'
+import { Store } from './store.ts'
+
+/** A running collector. `ports` are those really open, by listener name. */
+export interface Collector {
+  readonly reporter: Reporter
+  readonly account: Account
+  readonly status: Status
+  readonly store: Store
+  readonly ports: Record<string, number>
+  stop(budgetMs?: number): Promise<StopReport>
+}
+
+const SEED_RETRY_MS = 10_000
+
+/**
+ * Put the parts together and start them: what is fed starts before what feeds it, so a datagram never meets a part that is not there.
+ * Stopping goes the other way: sockets close, what was received is decoded, what was decoded is stored.
+ *
+ * Throws ConfigError, ListenError or GeoDataError, with nothing left running. An unreachable database is no error: flows wait for it.
+ */
+export async function startCollector(config: Config, log?: DestinationStream): Promise<Collector> {
+  const reporter = new Reporter({ level: config.logLevel, metricsPort: config.metricsPort, ...(log ? { destination: log } : {}) })
+  const geo = await loadGeoData(config.dataDir, config.geoDir)
+  const pool = createPool({
+    connectionString: config.databaseUrl,
+    applicationName: 'weir-collector',
+    max: 6,
+    onError: (error) => reporter.limited('warn', 'pool', { err: error }, 'an idle database connection broke'),
+  })
+  const account = new Account()
+  const latency = new LatencyWindow()
+  const decoder = new Decoder()
+  const store = new Store(pool, config, account, latency, reporter)
+  const exporters = new Exporters(pool, config, reporter)
+  exporters.templates = () => new Map([...decoder.exporters()].map(({ address, templates }) => [address, templates]))
+  const ingest = new Ingest({
+    // Strangers are judged by a decoder with little room: it only has to recognise what it sees.
+    newDecoder: () =>
+      new Decoder({ limits: { exporters: 256, probationExporters: 256, parkedOctets: 1 << 20, parkedOctetsPerExporter: 1 << 16 } }),
+    decoder,
+    enricher: new Enricher(geo),
+    exporters,
+    store,
+    account,
+    reporter,
+    inboxBytes: config.inboxBytes,
+  })
+  const listeners = udpListeners(config, reporter, ingest)
+  const status = new Status({
+    pool,
+    account,
+    exporters,
+    store,
+    ingest,
+    latency,
+    reporter,
+    listeners: () => listeners.map(describe),
+    geo: geo.source,
+    version: version(),
+  })
+  const assembly = new Assembly([
+    poolCloser(pool),
+    store,
+    new Maintenance(pool, store, reporter),
+    asNameSeeder(pool, store, geo, reporter),
+    new DecoderState(config.dataDir, decoder, reporter),
+    exporters,
+    status,
+    ingest,
+    ...listeners,
+    // Last, so that whoever waits for the metrics finds everything else ready.
+    reporter,
+  ])
+  await assembly.start()
+  return {
+    reporter,
+    account,
+    status,
+    store,
+    ports: Object.fromEntries([...listeners.map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
+    stop: (budgetMs = 9_000) => assembly.stop(budgetMs),
+  }
+}
+
+function udpListeners(config: Config, reporter: Reporter, ingest: Ingest): UdpListener[] {
+  const wanted = [
+    { name: 'netflow', key: 'WEIR_NETFLOW_PORT', port: config.netflowPort },
+    { name: 'ipfix', key: 'WEIR_IPFIX_PORT', port: config.ipfixPort },
+    { name: 'sflow', key: 'WEIR_SFLOW_PORT', port: config.sflowPort },
+  ]
+  return wanted.flatMap(({ name, key, port }) =>
+    port === null
+      ? []
+      : [
+          new UdpListener(
+            { name, key, port, host: config.listenHost, receiveBufferBytes: config.receiveBufferBytes },
+            reporter,
+            (datagram, address, senderPort) => ingest.accept(datagram, address, senderPort),
+          ),
+        ],
+  )
+}
+
+function describe(listener: UdpListener): ListenerStatus {
+  const { name, key, port, open, datagrams, octets, grantedBufferBytes } = listener
+  return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null }
+}
+
+/** Started first and so stopped last: everything that uses the pool is gone by then. */
+function poolCloser(pool: Pool): Component {
+  return { name: 'pool', start: async () => undefined, stop: () => pool.end() }
+}
+
+/** Brings the names of autonomous systems into the database when their edition changed; needs the database and no haste. */
+function asNameSeeder(pool: Pool, store: Store, geo: GeoData, reporter: Reporter): Component {
+  let timer: NodeJS.Timeout | null = null
+  let running: Promise<void> | null = null
+  let stopped = false
+  const attempt = async (): Promise<void> => {
+    if (stopped) return
+    try {
+      if (store.engine !== null) {
+        const names = await seedAsNames(pool, geo.asEdition, geo.asNames())
+        if (names > 0) reporter.log.info({ names, edition: geo.asEdition }, 'names of autonomous systems stored')
+        return
+      }
+    } catch (error) {
+      if (!stopped) reporter.limited('warn', 'as-names', { err: error }, 'the names of autonomous systems could not be stored; tried again')
+    }
+    plan(store.engine === null ? 500 : SEED_RETRY_MS)
+  }
+  const plan = (delayMs: number): void => {
+    if (stopped) return
+    timer = setTimeout(() => {
+      running = attempt()
+    }, delayMs)
+  }
+  return {
+    name: 'as-names',
+    start: async () => plan(200),
+    stop: async () => {
+      stopped = true
+      if (timer !== null) clearTimeout(timer)
+      if (running !== null) await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 1_000))])
+    },
+  }
+}
+
+function version(): string {
+  const manifest: { version?: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return manifest.version ?? '0'
+}

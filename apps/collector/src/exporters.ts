@@ -1,0 +1,331 @@
+import type { Pool } from '@weir/db/connection'
+import { type ExporterReport, type InterfaceReport, resolveExporters, upsertExporters, upsertInterfaces } from '@weir/db/ingest'
+import type { DatagramResult, FlowType, InterfaceCounters, LearnedName } from '@weir/decoder'
+import { cleanName } from './clean-text.ts'
+import type { Component } from './component.ts'
+import { addressOctets, contains, type Prefix } from './config.ts'
+import { SkewMeter } from './enrich/clock.ts'
+import type { Received } from './inbox.ts'
+import type { Reporter } from './reporter.ts'
+
+/** A device that sends flows, known by its address. Counters count from the start of this process. */
+export class Exporter {
+  /** Canonical text. */
+  readonly address: string
+  readonly demo: boolean
+  /** Row id in the database; 0 while it is not known yet. */
+  id = 0
+  readonly skew = new SkewMeter()
+  readonly formats = new Set<FlowType>()
+  samplingRate: number | null = null
+  lastSeenMs = 0
+  datagrams = 0
+  flows = 0
+  lost = 0
+  /** What the exporter announced by sequence numbers, received and lost, in the protocol's own unit. */
+  announced = 0
+  problems = 0
+  templates = 0
+  scaledBytes = 0
+  readonly interfaces = new Map<number, { name: string; description: string; speed: number; changed: boolean }>()
+  /** Datagrams that came before the id was known, in order. */
+  parked: Received[] = []
+  /** What the database already knows, and whether the last report said "nothing came". */
+  reported = { datagrams: 0, flows: 0, lost: 0, announced: 0, problems: 0, scaledBytes: 0, atMs: Date.now(), quiet: false }
+
+  constructor(address: string, demo: boolean) {
+    this.address = address
+    this.demo = demo
+  }
+
+  /** Take the counters of one decoded datagram over. Flow counters are kept by the caller, flow by flow. */
+  count(result: DatagramResult, receivedMs: number): void {
+    this.datagrams++
+    this.lastSeenMs = receivedMs
+    if (result.type !== null) this.formats.add(result.type)
+    this.skew.add(result.exportTimeMs, receivedMs)
+    this.lost += result.lost
+    this.announced += result.lost + unitsOf(result)
+    this.problems += result.problems.length
+  }
+}
+
+/** Units that a datagram adds to its own protocol's sequence: flows (v1–v8), packets (v9), data records (IPFIX), datagrams (sFlow). */
+function unitsOf(result: DatagramResult): number {
+  switch (result.type) {
+    case 'NETFLOW_V9':
+    case 'SFLOW_5':
+      return 1
+    case 'IPFIX':
+      return result.flows + result.optionsRecords
+    default:
+      return result.flows
+  }
+}
+
+const FLUSH_MS = 3_000
+const RESOLVE_MS = 20
+/** All datagrams parked for want of an id, together. */
+const PARKED_OCTETS = 16 * 1024 * 1024
+const MAX_INTERFACES = 4_096
+/** An exporter counts as live when it sent in the last five minutes (the health page's word). */
+const LIVE_MS = 300_000
+
+/**
+ * The exporters this collector hears, and their rows in the database.
+ *
+ * A new address is *admitted*: its datagrams are parked until the database has given it an id (some milliseconds), then handed back in
+ * order. While the database is away parking goes on until its room is used; then new exporters' datagrams are refused and counted, and
+ * known exporters are not affected.
+ */
+export class Exporters implements Component {
+  readonly name = 'exporters'
+  readonly #pool: Pool
+  readonly #reporter: Reporter
+  readonly #demoNetwork: Prefix | null
+  readonly #limit: number
+  readonly #byAddress = new Map<string, Exporter>()
+  readonly #unresolved = new Set<Exporter>()
+  #parkedOctets = 0
+  #parkedCount = 0
+  #resolving = false
+  #timer: NodeJS.Timeout | null = null
+  #flushing: Promise<void> | null = null
+  #stopped = false
+  /** Called with the parked datagrams of an exporter that got its id. */
+  onResolved: (exporter: Exporter, parked: Received[]) => void = () => undefined
+  /** Asked for the number of templates held per exporter when reports are made. */
+  templates: () => Map<string, number> = () => new Map()
+
+  constructor(pool: Pool, settings: { demoNetwork: Prefix | null; maxExporters: number }, reporter: Reporter) {
+    this.#pool = pool
+    this.#reporter = reporter
+    this.#demoNetwork = settings.demoNetwork
+    this.#limit = settings.maxExporters
+  }
+
+  get known(): number {
+    return this.#byAddress.size
+  }
+
+  get parkedDatagrams(): number {
+    return this.#parkedCount
+  }
+
+  live(nowMs: number): number {
+    let live = 0
+    for (const exporter of this.#byAddress.values()) if (nowMs - exporter.lastSeenMs < LIVE_MS) live++
+    return live
+  }
+
+  all(): IterableIterator<Exporter> {
+    return this.#byAddress.values()
+  }
+
+  get(address: string): Exporter | undefined {
+    return this.#byAddress.get(address)
+  }
+
+  /** Start to know an exporter; null when there are too many already. */
+  admit(address: string): Exporter | null {
+    if (this.#byAddress.size >= this.#limit) {
+      this.#reporter.limited(
+        'warn',
+        'exporter-limit',
+        { address, limit: this.#limit, remedy: 'raise WEIR_MAX_EXPORTERS' },
+        'too many exporters: the datagrams of a new one are refused',
+      )
+      return null
+    }
+    const octets = addressOctets(address)
+    const demo = this.#demoNetwork !== null && octets !== null && contains(this.#demoNetwork, octets)
+    const exporter = new Exporter(address, demo)
+    this.#byAddress.set(address, exporter)
+    this.#unresolved.add(exporter)
+    this.#resolveSoon()
+    return exporter
+  }
+
+  /** Keep a datagram until its exporter has an id; false when there is no room. */
+  park(exporter: Exporter, received: Received): boolean {
+    if (this.#parkedOctets + received.data.length > PARKED_OCTETS) return false
+    exporter.parked.push(received)
+    this.#parkedOctets += received.data.length
+    this.#parkedCount++
+    exporter.lastSeenMs = received.source.receivedMs
+    return true
+  }
+
+  #resolveSoon(): void {
+    if (this.#resolving || this.#stopped) return
+    this.#resolving = true
+    // Exporters tend to appear together when the collector starts: one question serves all.
+    setTimeout(() => void this.#resolve(), RESOLVE_MS)
+  }
+
+  async #resolve(): Promise<void> {
+    for (let attempt = 1; this.#unresolved.size > 0 && !this.#stopped; attempt++) {
+      const wanted = [...this.#unresolved]
+      try {
+        const ids = await resolveExporters(
+          this.#pool,
+          wanted.map(({ address, demo, lastSeenMs }) => ({ address, demo, ...(lastSeenMs > 0 ? { seenMs: lastSeenMs } : {}) })),
+        )
+        for (const exporter of wanted) {
+          const id = ids.get(exporter.address)
+          if (id === undefined) continue
+          exporter.id = id
+          this.#unresolved.delete(exporter)
+          this.#reporter.log.info({ exporter: exporter.address, id, demo: exporter.demo }, 'an exporter was registered')
+          this.#unpark(exporter)
+        }
+        attempt = 0
+      } catch (error) {
+        this.#reporter.limited('warn', 'resolve', { err: error, exporters: wanted.length }, 'new exporters wait for the database')
+        await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)))
+      }
+    }
+    this.#resolving = false
+  }
+
+  #unpark(exporter: Exporter): void {
+    const { parked } = exporter
+    exporter.parked = []
+    for (const { data } of parked) this.#parkedOctets -= data.length
+    this.#parkedCount -= parked.length
+    this.onResolved(exporter, parked)
+  }
+
+  /** Note an interface's name as options data told it. */
+  learnName(exporter: Exporter, name: LearnedName): void {
+    if (name.kind !== 'interface') return
+    const index = Number(name.key)
+    if (!Number.isSafeInteger(index) || index < 0) return
+    const entry = this.#interface(exporter, index)
+    if (entry === null) return
+    const title = cleanName(name.name)
+    const description = cleanName(name.description)
+    if ((title !== '' && title !== entry.name) || (description !== '' && description !== entry.description)) {
+      if (title !== '') entry.name = title
+      if (description !== '') entry.description = description
+      entry.changed = true
+    }
+  }
+
+  /** Note an interface's speed as sFlow counters told it. */
+  learnCounters(exporter: Exporter, { ifIndex, ifSpeed }: InterfaceCounters): void {
+    if (!Number.isSafeInteger(ifSpeed) || ifSpeed <= 0) return
+    const entry = this.#interface(exporter, ifIndex)
+    if (entry === null || entry.speed === ifSpeed) return
+    entry.speed = ifSpeed
+    entry.changed = true
+  }
+
+  #interface(exporter: Exporter, index: number): { name: string; description: string; speed: number; changed: boolean } | null {
+    let entry = exporter.interfaces.get(index)
+    if (entry === undefined) {
+      if (exporter.interfaces.size >= MAX_INTERFACES) return null
+      entry = { name: '', description: '', speed: 0, changed: false }
+      exporter.interfaces.set(index, entry)
+    }
+    return entry
+  }
+
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.flush(), FLUSH_MS)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    await this.#flushing
+    await this.flush()
+  }
+
+  /** Bring counters and interfaces into the database. What fails is reported again next time: increments are taken off only when stored. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = null
+    })
+    return this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    const now = Date.now()
+    const templates = this.templates()
+    const reports: { exporter: Exporter; report: ExporterReport; scaledBytes: number }[] = []
+    for (const exporter of this.#byAddress.values()) {
+      if (exporter.id === 0) continue
+      const { reported } = exporter
+      const seconds = Math.max(0.5, (now - reported.atMs) / 1000)
+      const report: ExporterReport = {
+        address: exporter.address,
+        demo: exporter.demo,
+        lastSeenMs: exporter.lastSeenMs,
+        formats: [...exporter.formats],
+        samplingRate: exporter.samplingRate,
+        skewMs: exporter.skew.skewMs,
+        datagrams: exporter.datagrams - reported.datagrams,
+        flows: exporter.flows - reported.flows,
+        lost: exporter.lost - reported.lost,
+        announced: exporter.announced - reported.announced,
+        problems: exporter.problems - reported.problems,
+        templates: templates.get(exporter.address) ?? 0,
+        flowsPerSecond: (exporter.flows - reported.flows) / seconds,
+        bitsPerSecond: ((exporter.scaledBytes - reported.scaledBytes) * 8) / seconds,
+      }
+      // A silent exporter is reported once more, so that its rates come down to 0, and then left alone.
+      if (report.datagrams > 0 || !reported.quiet) reports.push({ exporter, report, scaledBytes: exporter.scaledBytes })
+      else reported.atMs = now
+    }
+    try {
+      const ids = await upsertExporters(
+        this.#pool,
+        reports.map(({ report }) => report),
+      )
+      for (const { exporter, report, scaledBytes } of reports) {
+        const { reported } = exporter
+        reported.datagrams += report.datagrams
+        reported.flows += report.flows
+        reported.lost += report.lost
+        reported.announced += report.announced
+        reported.problems += report.problems
+        reported.scaledBytes = scaledBytes
+        reported.atMs = now
+        reported.quiet = report.datagrams === 0
+        // An exporter that was removed meanwhile (the demo) is there again under another id.
+        exporter.id = ids.get(exporter.address) ?? exporter.id
+      }
+      await this.#flushInterfaces()
+    } catch (error) {
+      this.#reporter.limited('warn', 'exporters-flush', { err: error }, 'the exporters could not be updated in the database; tried again')
+    }
+  }
+
+  async #flushInterfaces(): Promise<void> {
+    const changed: { entry: { changed: boolean }; report: InterfaceReport }[] = []
+    for (const exporter of this.#byAddress.values()) {
+      if (exporter.id === 0) continue
+      for (const [ifIndex, entry] of exporter.interfaces) {
+        if (!entry.changed) continue
+        const { name, description, speed } = entry
+        changed.push({
+          entry,
+          report: {
+            exporterId: exporter.id,
+            ifIndex,
+            name: name === '' ? null : name,
+            description: description === '' ? null : description,
+            speedBitsPerSecond: speed === 0 ? null : speed,
+          },
+        })
+      }
+    }
+    if (changed.length === 0) return
+    await upsertInterfaces(
+      this.#pool,
+      changed.map(({ report }) => report),
+    )
+    for (const { entry } of changed) entry.changed = false
+  }
+}

@@ -1,0 +1,367 @@
+import { StorageError } from '@weir/db/ingest'
+import {
+  ABSENT,
+  type DatagramResult,
+  type DatagramSource,
+  type FlowRecord,
+  type FlowSink,
+  type InterfaceCounters,
+  type LearnedName,
+} from '@weir/decoder'
+import type { Account } from './account.ts'
+import type { Component } from './component.ts'
+import type { Enricher } from './enrich/enrich.ts'
+import type { Exporter, Exporters } from './exporters.ts'
+import { Inbox, type Received } from './inbox.ts'
+import type { Reporter } from './reporter.ts'
+import type { Store } from './store.ts'
+
+/** What ingest needs of a decoder. */
+export interface FlowDecoder {
+  decode(datagram: Uint8Array, source: DatagramSource, sink: FlowSink): DatagramResult
+}
+
+/** Longest stretch of decoding before the event loop gets a turn; the sockets are read in between. */
+const SLICE_MS = 4
+/** While a burst arrives (the loop brought at least this many datagrams), decode less at a time and read more. */
+const BURST = 32
+const BURST_SLICE_MS = 0.5
+/** A scratch decoder for strangers is thrown away after this many datagrams, and with it whatever they taught it. */
+const SCRATCH_DATAGRAMS = 10_000
+
+/**
+ * A datagram's way into the database, in one go:
+ *
+ *   socket → `accept` → inbox → decode → flow → enrich → batch → store
+ *
+ * `accept` is all that runs while the kernel waits: count and append. Decoding takes slices of a few milliseconds between reads. A datagram
+ * from a stranger is first shown to a scratch decoder: only what some decoder can read makes an exporter, so noise leaves no trace but
+ * its counter.
+ */
+export class Ingest implements Component {
+  readonly name = 'ingest'
+  readonly #decoder: FlowDecoder
+  readonly #newDecoder: () => FlowDecoder
+  #scratch: FlowDecoder
+  #scratchUses = 0
+  readonly #enricher: Enricher
+  readonly #exporters: Exporters
+  readonly #store: Store
+  readonly #account: Account
+  readonly #reporter: Reporter
+  readonly #inbox: Inbox
+  /** Datagrams of exporters that just got their id; they come before the inbox. */
+  #returned: Received[] = []
+  #returnedAt = 0
+  #scheduled = false
+  #arrived = 0
+  #stopping = false
+  /** The exporter and its clock's correction for the datagram being decoded. */
+  #current: Exporter | null = null
+  #correctionMs = 0
+  readonly #sink: FlowSink
+
+  constructor(parts: {
+    newDecoder: () => FlowDecoder
+    decoder: FlowDecoder
+    enricher: Enricher
+    exporters: Exporters
+    store: Store
+    account: Account
+    reporter: Reporter
+    inboxBytes: number
+  }) {
+    this.#newDecoder = parts.newDecoder
+    this.#decoder = parts.decoder
+    this.#scratch = parts.newDecoder()
+    this.#enricher = parts.enricher
+    this.#exporters = parts.exporters
+    this.#store = parts.store
+    this.#account = parts.account
+    this.#reporter = parts.reporter
+    this.#inbox = new Inbox(parts.inboxBytes)
+    this.#sink = {
+      flow: (record) => this.#flow(record),
+      name: (_source, _domain, name: LearnedName) => {
+        if (this.#current !== null) this.#exporters.learnName(this.#current, name)
+      },
+      counters: (_source, _agent, counters: InterfaceCounters) => {
+        if (this.#current !== null) this.#exporters.learnCounters(this.#current, counters)
+      },
+    }
+    this.#exporters.onResolved = (_exporter, parked) => {
+      this.#returned = [...this.#returned.slice(this.#returnedAt), ...parked]
+      this.#returnedAt = 0
+      this.#schedule()
+    }
+  }
+
+  /** Datagrams received and not yet decoded or refused. */
+  get waiting(): number {
+    return this.#inbox.length + this.#returned.length - this.#returnedAt + this.#exporters.parkedDatagrams
+  }
+
+  get inboxOctets(): number {
+    return this.#inbox.octets
+  }
+
+  /** Take a datagram from a listener. Never blocks, never throws. */
+  accept(data: Buffer, address: string, port: number, session?: string): void {
+    const account = this.#account
+    account.received++
+    account.receivedOctets += data.length
+    if (this.#stopping) {
+      account.refused.stopping++
+      return
+    }
+    const source: DatagramSource = { address, port, receivedMs: Date.now() }
+    if (session !== undefined) source.session = session
+    if (!this.#inbox.push(data, source)) {
+      account.refused.inbox_full++
+      return
+    }
+    this.#arrived++
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#drain())
+  }
+
+  #drain(): void {
+    this.#scheduled = false
+    const slice = this.#arrived >= BURST ? BURST_SLICE_MS : SLICE_MS
+    this.#arrived = 0
+    const until = performance.now() + slice
+    do {
+      const received = this.#next()
+      if (received === undefined) return
+      this.#process(received)
+    } while (performance.now() < until)
+    this.#schedule()
+  }
+
+  #next(): Received | undefined {
+    if (this.#returnedAt < this.#returned.length) return this.#returned[this.#returnedAt++]
+    if (this.#returnedAt > 0) {
+      this.#returned = []
+      this.#returnedAt = 0
+    }
+    return this.#inbox.shift()
+  }
+
+  #process(received: Received): void {
+    const { data, source } = received
+    const account = this.#account
+    const address = exporterAddress(data, source.address)
+    let exporter = this.#exporters.get(address)
+    if (exporter === undefined) {
+      const seen = this.#inspect(data, source)
+      if (seen === null || seen.type === null) {
+        const problem = seen?.problems[0]
+        account.countUnreadable(problem?.code ?? 'decoder')
+        this.#reporter.limited(
+          'warn',
+          'unreadable',
+          { from: source.address, port: source.port, octets: data.length, problem: problem ?? null },
+          'a datagram from an unknown sender is no flow export',
+        )
+        return
+      }
+      if (!tellsSomething(seen)) {
+        // A header that reads like an export with nothing readable in it: counted, but no reason to know the sender.
+        account.countUnreadable(seen.problems[0]?.code ?? 'empty')
+        return
+      }
+      const admitted = this.#exporters.admit(address)
+      if (admitted === null) {
+        account.refused.exporter_limit++
+        return
+      }
+      exporter = admitted
+    }
+    if (exporter.id === 0) {
+      if (!this.#exporters.park(exporter, received)) account.refused.registering++
+      return
+    }
+    this.#decode(exporter, data, source)
+  }
+
+  #decode(exporter: Exporter, data: Buffer, source: DatagramSource): void {
+    const account = this.#account
+    this.#current = exporter
+    this.#correctionMs = exporter.skew.correctionMs
+    let result: DatagramResult
+    try {
+      result = this.#decoder.decode(data, source, this.#sink)
+    } catch (error) {
+      // The decoder promises not to throw. If it does, one datagram is lost and counted, and the collector goes on.
+      account.countUnreadable('decoder')
+      this.#reporter.limited(
+        'error',
+        'decoder',
+        { err: error, from: source.address, octets: data.length },
+        'the decoder failed on a datagram',
+      )
+      return
+    } finally {
+      this.#current = null
+    }
+    for (const { code } of result.problems) account.countProblem(code)
+    if (result.type === null) {
+      account.countUnreadable(result.problems[0]?.code ?? 'empty')
+      exporter.problems += result.problems.length
+      this.#reporter.limited(
+        'warn',
+        'unreadable',
+        { from: source.address, port: source.port, octets: data.length, problem: result.problems[0] ?? null },
+        'a datagram could not be read',
+      )
+      return
+    }
+    account.processed++
+    account.templates += result.templates
+    account.optionsTemplates += result.optionsTemplates
+    account.optionsRecords += result.optionsRecords
+    account.decodedSets += result.decodedSets
+    account.malformedSets += result.malformedSets
+    account.parkedSets += result.parkedSets
+    account.replayedSets += result.replayedSets
+    account.lost += result.lost
+    exporter.count(result, source.receivedMs)
+    if (result.problems.length > 0) {
+      this.#reporter.limited(
+        'warn',
+        'problem',
+        { from: source.address, type: result.type, problems: result.problems.slice(0, 3) },
+        'part of a datagram could not be read',
+      )
+    }
+  }
+
+  #inspect(data: Buffer, source: DatagramSource): DatagramResult | null {
+    if (++this.#scratchUses > SCRATCH_DATAGRAMS) {
+      this.#scratch = this.#newDecoder()
+      this.#scratchUses = 0
+    }
+    try {
+      return this.#scratch.decode(data, source, NOWHERE)
+    } catch (error) {
+      this.#reporter.limited(
+        'error',
+        'decoder',
+        { err: error, from: source.address, octets: data.length },
+        'the decoder failed on a datagram',
+      )
+      return null
+    }
+  }
+
+  #flow(record: FlowRecord): void {
+    const exporter = this.#current
+    if (exporter === null) return
+    const account = this.#account
+    account.flows++
+    exporter.flows++
+    if (record.samplingRate !== ABSENT) exporter.samplingRate = record.samplingRate
+    if (record.eventKind === 0) {
+      const factor = record.samplingRate > 0 ? record.samplingRate : 1
+      const bytes = record.bytes > 0 ? record.bytes * factor : 0
+      exporter.scaledBytes += bytes
+      account.scaledBytes += bytes
+      account.scaledPackets += record.packets > 0 ? record.packets * factor : 0
+    }
+    const context = this.#enricher.enrich(record, exporter.id, this.#correctionMs)
+    try {
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const load = this.#store.room(record.receivedMs)
+        if (load === null) {
+          account.shed.queue_full++
+          this.#reporter.limited(
+            'error',
+            'queue-full',
+            { waiting: this.#store.waiting, remedy: 'the database is too slow or away; WEIR_QUEUE_MIB sets how much is kept' },
+            'the queue is full: the newest flows are shed',
+          )
+          return
+        }
+        if (load.batch.append(record, context)) {
+          this.#store.took(load, record.receivedMs)
+          return
+        }
+        this.#store.seal()
+      }
+      account.shed.unencodable++
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      account.shed.unencodable++
+      this.#reporter.limited('warn', 'unencodable', { err: error, exporter: exporter.address }, 'a flow cannot be stored')
+    }
+  }
+
+  async start(): Promise<void> {
+    this.#stopping = false
+  }
+
+  /** Decode what was received; what still waits for an exporter's id is refused and counted. The listeners are closed by now. */
+  async stop(): Promise<void> {
+    const deadline = Date.now() + 4_000
+    const busy = () => this.#inbox.length > 0 || this.#returnedAt < this.#returned.length
+    while (busy() && Date.now() < deadline) {
+      this.#schedule()
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    this.#stopping = true
+    const left = this.#inbox.length + this.#returned.length - this.#returnedAt
+    this.#account.refused.stopping += left
+    while (this.#next() !== undefined);
+    if (left > 0) this.#reporter.log.error({ datagrams: left }, 'stopped with datagrams that could not be decoded in time')
+  }
+}
+
+const NOWHERE: FlowSink = { flow: () => undefined }
+
+/** Whether a datagram held anything an exporter would send, so that its sender is worth a row. */
+function tellsSomething(result: DatagramResult): boolean {
+  return result.flows + result.templates + result.optionsTemplates + result.optionsRecords + result.decodedSets + result.parkedSets > 0
+}
+
+/**
+ * Who exported: the agent address of an sFlow datagram (version 5, then address type 1 or 2 and the address), else the sender. Behind a
+ * relay or with several interfaces an sFlow agent's datagrams come from changing addresses; its own stays.
+ */
+export function exporterAddress(data: Uint8Array, sender: string): string {
+  if (
+    data.length >= 12 &&
+    data[0] === 0 &&
+    data[1] === 0 &&
+    data[2] === 0 &&
+    data[3] === 5 &&
+    data[4] === 0 &&
+    data[5] === 0 &&
+    data[6] === 0
+  ) {
+    if (data[7] === 1) {
+      const text = `${data[8]}.${data[9]}.${data[10]}.${data[11]}`
+      if (text !== '0.0.0.0') return text
+    } else if (data[7] === 2 && data.length >= 24) {
+      return address6(data, 8, sender)
+    }
+  }
+  return sender.startsWith('fe80:') ? (sender.split('%')[0] ?? sender) : sender
+}
+
+/** Canonical text (RFC 5952) by way of the URL parser, which knows it; the unspecified address falls back to the sender. */
+function address6(data: Uint8Array, at: number, sender: string): string {
+  const groups: string[] = []
+  let any = 0
+  for (let i = 0; i < 16; i += 2) {
+    const group = ((data[at + i] ?? 0) << 8) | (data[at + i + 1] ?? 0)
+    any |= group
+    groups.push(group.toString(16))
+  }
+  if (any === 0) return sender
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1)
+}

@@ -1,0 +1,456 @@
+import { hostname } from 'node:os'
+import type { Pool } from '@weir/db/connection'
+import type { RateEvent } from '@weir/db/contracts'
+import { recordStatus } from '@weir/db/ingest'
+import { publish } from '@weir/db/notify'
+import { type Account, REFUSALS, SHEDS } from './account.ts'
+import type { Component } from './component.ts'
+import type { GeoSource } from './enrich/geo-build.ts'
+import type { Exporters } from './exporters.ts'
+import type { Ingest } from './ingest.ts'
+import type { LatencyWindow } from './latency.ts'
+import { KernelDrops } from './listeners/kernel-drops.ts'
+import type { Check, Reporter } from './reporter.ts'
+import type { Store } from './store.ts'
+
+/** One open port as the health page shows it. */
+export interface ListenerStatus {
+  name: string
+  transport: 'udp' | 'tcp' | 'tls'
+  key: string
+  port: number
+  open: boolean
+  datagrams: number
+  octets: number
+  grantedBufferBytes: number | null
+  sessions: number | null
+}
+
+/** What the row of `collector_status` holds: the collector's own view of itself, written every five seconds. */
+export interface CollectorStatus {
+  version: string
+  pid: number
+  startedAt: string
+  at: string
+  engine: string | null
+  status: 'ok' | 'degraded' | 'down'
+  checks: Check[]
+  sli: {
+    flowsPerSecond: number
+    datagramsPerSecond: number
+    ingestLatencyP95Seconds: number | null
+    parseErrorShare: number | null
+    queueShare: number
+    kernelDrops: number
+    completeness: number | null
+    newestFlow: string | null
+    exportersLive: number
+    exportersKnown: number
+  }
+  listeners: ListenerStatus[]
+  counters: Record<string, number>
+  accountingGap: number
+  geo: GeoSource
+}
+
+interface Snapshot {
+  atMs: number
+  received: number
+  kernel: number
+  refused: number
+  unreadable: number
+  flows: number
+  shed: number
+  lost: number
+  announced: number
+}
+
+const STATUS_MS = 5_000
+const WINDOW_MS = 60_000
+
+/** Measures rates and shares over the last minute, and tells them: once a second to browsers, every five seconds to the database. */
+export class Status implements Component {
+  readonly name = 'status'
+  readonly #pool: Pool
+  readonly #account: Account
+  readonly #exporters: Exporters
+  readonly #store: Store
+  readonly #ingest: Ingest
+  readonly #latency: LatencyWindow
+  readonly #reporter: Reporter
+  readonly #listeners: () => ListenerStatus[]
+  readonly #geo: GeoSource
+  readonly #version: string
+  readonly #startedAt = new Date()
+  readonly #drops = new KernelDrops()
+  readonly #window: Snapshot[] = []
+  #last = { atMs: Date.now(), flows: 0, received: 0, scaledBytes: 0, scaledPackets: 0 }
+  #rate: RateEvent = { at: 0, flowsPerSecond: 0, bitsPerSecond: 0, packetsPerSecond: 0, datagramsPerSecond: 0, exportersLive: 0 }
+  #dropsSeen = { total: 0, atMs: 0 }
+  #secondTimer: NodeJS.Timeout | null = null
+  #statusTimer: NodeJS.Timeout | null = null
+  #publishing = false
+  #recording = false
+
+  constructor(parts: {
+    pool: Pool
+    account: Account
+    exporters: Exporters
+    store: Store
+    ingest: Ingest
+    latency: LatencyWindow
+    reporter: Reporter
+    listeners: () => ListenerStatus[]
+    geo: GeoSource
+    version: string
+  }) {
+    this.#pool = parts.pool
+    this.#account = parts.account
+    this.#exporters = parts.exporters
+    this.#store = parts.store
+    this.#ingest = parts.ingest
+    this.#latency = parts.latency
+    this.#reporter = parts.reporter
+    this.#listeners = parts.listeners
+    this.#geo = parts.geo
+    this.#version = parts.version
+    this.#reporter.check(() => this.#checks())
+    this.#metrics()
+  }
+
+  async start(): Promise<void> {
+    this.#secondTimer = setInterval(() => void this.#everySecond(), 1_000)
+    this.#statusTimer = setInterval(() => void this.#record(), STATUS_MS)
+    void this.#record()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#secondTimer !== null) clearInterval(this.#secondTimer)
+    if (this.#statusTimer !== null) clearInterval(this.#statusTimer)
+    await this.#record()
+  }
+
+  get kernelDrops(): number {
+    return this.#drops.total
+  }
+
+  async #everySecond(): Promise<void> {
+    const now = Date.now()
+    const account = this.#account
+    this.#drops.read(
+      new Set(
+        this.#listeners()
+          .filter((l) => l.transport === 'udp')
+          .map((l) => l.port),
+      ),
+    )
+    const seconds = Math.max(0.1, (now - this.#last.atMs) / 1000)
+    this.#rate = {
+      at: now,
+      flowsPerSecond: (account.flows - this.#last.flows) / seconds,
+      bitsPerSecond: ((account.scaledBytes - this.#last.scaledBytes) * 8) / seconds,
+      packetsPerSecond: (account.scaledPackets - this.#last.scaledPackets) / seconds,
+      datagramsPerSecond: (account.received - this.#last.received) / seconds,
+      exportersLive: this.#exporters.live(now),
+    }
+    this.#last = {
+      atMs: now,
+      flows: account.flows,
+      received: account.received,
+      scaledBytes: account.scaledBytes,
+      scaledPackets: account.scaledPackets,
+    }
+    this.#remember(now)
+    // A live number that could not be told is replaced by the next one: nothing queues up behind a slow database.
+    if (this.#publishing || this.#store.downSinceMs !== null) return
+    this.#publishing = true
+    try {
+      await publish(this.#pool, 'weir_rate', this.#rate)
+    } catch (error) {
+      this.#reporter.limited('warn', 'publish', { err: error }, 'the live rate could not be published')
+    } finally {
+      this.#publishing = false
+    }
+  }
+
+  #remember(now: number): void {
+    const account = this.#account
+    let lost = 0
+    let announced = 0
+    for (const exporter of this.#exporters.all()) {
+      lost += exporter.lost
+      announced += exporter.announced
+    }
+    const drops = this.#drops.total
+    if (drops > this.#dropsSeen.total) {
+      this.#dropsSeen = { total: drops, atMs: now }
+      this.#reporter.limited(
+        'warn',
+        'kernel-drops',
+        { drops, remedy: 'sysctl -w net.core.rmem_max=33554432, then restart; see weir doctor' },
+        'the kernel drops datagrams: its receive buffer is full before Weir reads it',
+      )
+    }
+    this.#window.push({
+      atMs: now,
+      received: account.received,
+      kernel: drops,
+      refused: account.refusedTotal,
+      unreadable: account.unreadableTotal,
+      flows: account.flows,
+      shed: account.shedTotal,
+      lost,
+      announced,
+    })
+    while ((this.#window[0]?.atMs ?? now) < now - WINDOW_MS) this.#window.shift()
+  }
+
+  /** What the last minute came to, as differences of counters. */
+  #minute(): Omit<Snapshot, 'atMs'> {
+    const first = this.#window[0]
+    const last = this.#window.at(-1)
+    const since = (key: keyof Snapshot) => (last?.[key] ?? 0) - (first?.[key] ?? 0)
+    return {
+      received: since('received'),
+      kernel: since('kernel'),
+      refused: since('refused'),
+      unreadable: since('unreadable'),
+      flows: since('flows'),
+      shed: since('shed'),
+      lost: since('lost'),
+      announced: since('announced'),
+    }
+  }
+
+  /**
+   * The share of what was announced in the last minute that is stored or on its way. Loss by sequence numbers includes what the kernel
+   * dropped and what was refused here, so the larger of the two counts, not their sum. null without traffic.
+   */
+  #completeness(minute: Omit<Snapshot, 'atMs'>): number | null {
+    const arrived = minute.received + minute.kernel
+    if (arrived === 0) return null
+    const lostShare = minute.announced > 0 ? minute.lost / minute.announced : 0
+    const dropShare = (minute.kernel + minute.refused) / arrived
+    const shedShare = minute.flows > 0 ? minute.shed / minute.flows : 0
+    return Math.max(0, Math.min(1, (1 - Math.max(lostShare, dropShare)) * (1 - shedShare)))
+  }
+
+  gap(): number {
+    return this.#account.gap(this.#ingest.waiting, this.#store.waiting)
+  }
+
+  current(): CollectorStatus {
+    const now = Date.now()
+    const minute = this.#minute()
+    const checks = this.#reporter.checks()
+    const newest = this.#store.newestFlowMs
+    return {
+      version: this.#version,
+      pid: process.pid,
+      startedAt: this.#startedAt.toISOString(),
+      at: new Date(now).toISOString(),
+      engine: this.#store.engine,
+      status: checks.some((c) => c.state === 'fail') ? 'down' : checks.some((c) => c.state === 'warn') ? 'degraded' : 'ok',
+      checks,
+      sli: {
+        flowsPerSecond: this.#rate.flowsPerSecond,
+        datagramsPerSecond: this.#rate.datagramsPerSecond,
+        ingestLatencyP95Seconds: this.#latency.quantileSeconds(0.95, now),
+        parseErrorShare: minute.received > 0 ? minute.unreadable / minute.received : null,
+        queueShare: this.#store.share,
+        kernelDrops: this.#drops.total,
+        completeness: this.#completeness(minute),
+        newestFlow: newest === null ? null : new Date(newest).toISOString(),
+        exportersLive: this.#exporters.live(now),
+        exportersKnown: this.#exporters.known,
+      },
+      listeners: this.#listeners(),
+      counters: this.#counters(),
+      accountingGap: this.gap(),
+      geo: this.#geo,
+    }
+  }
+
+  #counters(): Record<string, number> {
+    const account = this.#account
+    const counters: Record<string, number> = {
+      received: account.received,
+      refused: account.refusedTotal,
+      unreadable: account.unreadableTotal,
+      processed: account.processed,
+      waiting: this.#ingest.waiting,
+      templates: account.templates,
+      decodedSets: account.decodedSets,
+      malformedSets: account.malformedSets,
+      parkedSets: account.parkedSets,
+      replayedSets: account.replayedSets,
+      lost: account.lost,
+      flows: account.flows,
+      shed: account.shedTotal,
+      stored: account.stored,
+      queued: this.#store.waiting,
+    }
+    return counters
+  }
+
+  async #record(): Promise<void> {
+    if (this.#recording || this.#store.engine === null || this.#store.downSinceMs !== null) return
+    this.#recording = true
+    try {
+      await recordStatus(this.#pool, hostname(), this.current())
+    } catch (error) {
+      this.#reporter.limited('warn', 'status', { err: error }, 'the collector status could not be written')
+    } finally {
+      this.#recording = false
+    }
+  }
+
+  #checks(): Check[] {
+    const now = Date.now()
+    const checks: Check[] = []
+    const closed = this.#listeners().filter((l) => !l.open)
+    checks.push(
+      closed.length === 0
+        ? {
+            name: 'listeners',
+            state: 'ok',
+            message: this.#listeners()
+              .map((l) => `${l.name} on ${l.transport.toUpperCase()} ${l.port}`)
+              .join(', '),
+          }
+        : { name: 'listeners', state: 'fail', message: `Closed: ${closed.map((l) => l.name).join(', ')}. Restart the collector.` },
+    )
+    const down = this.#store.downSinceMs
+    if (down !== null) {
+      const seconds = Math.round((now - down) / 1000)
+      checks.push({
+        name: 'database',
+        state: 'fail',
+        message: `The database has not taken flows for ${seconds} s (${this.#store.downReason}). Check that it runs and that DATABASE_URL is right; flows wait in memory.`,
+      })
+    } else if (this.#store.engine === null) {
+      checks.push({ name: 'database', state: 'warn', message: 'Connecting to the database.' })
+    } else {
+      checks.push({ name: 'database', state: 'ok', message: `Storing into ${this.#store.engine}.` })
+    }
+    const share = this.#store.share
+    const percent = Math.round(share * 100)
+    checks.push({
+      name: 'queue',
+      state: share > 0.7 ? 'fail' : share > 0.1 ? 'warn' : 'ok',
+      message:
+        share > 0.1
+          ? `The queue before the database is ${percent} % full. The database is slower than the traffic or away; above 100 % the newest flows are shed.`
+          : `${this.#store.waiting} flows wait for the database.`,
+    })
+    const minute = this.#minute()
+    const recentDrops = this.#dropsSeen.atMs > now - WINDOW_MS
+    checks.push(
+      recentDrops
+        ? {
+            name: 'kernel',
+            state: 'warn',
+            message: `The kernel dropped datagrams in the last minute (${this.#drops.total} since the start). Raise net.core.rmem_max; "weir doctor" gives the line.`,
+          }
+        : { name: 'kernel', state: 'ok', message: `${this.#drops.total} datagrams dropped by the kernel since the start.` },
+    )
+    const errors = minute.received > 0 ? minute.unreadable / minute.received : 0
+    checks.push(
+      errors > 0.05
+        ? {
+            name: 'unreadable',
+            state: 'warn',
+            message: `${Math.round(errors * 100)} % of the datagrams of the last minute are no flow export. Something else sends to a Weir port; the log names it.`,
+          }
+        : { name: 'unreadable', state: 'ok', message: `${this.#account.unreadableTotal} unreadable datagrams since the start.` },
+    )
+    const gap = this.gap()
+    checks.push(
+      gap === 0
+        ? { name: 'accounting', state: 'ok', message: 'Every datagram and flow is accounted for.' }
+        : {
+            name: 'accounting',
+            state: 'fail',
+            message: `The books are off by ${gap}. This is a defect in Weir: please report it with the /metrics page.`,
+          },
+    )
+    return checks
+  }
+
+  #metrics(): void {
+    const r = this.#reporter
+    const a = this.#account
+    r.counter('datagrams_received_total', 'Datagrams received, all listeners, and messages of streams.', [], () => [[{}, a.received]])
+    r.counter('datagram_octets_received_total', 'Octets of received datagrams.', [], () => [[{}, a.receivedOctets]])
+    r.counter('datagrams_refused_total', 'Datagrams turned away before decoding.', ['reason'], () =>
+      REFUSALS.map((reason) => [{ reason }, a.refused[reason]]),
+    )
+    r.counter('datagrams_unreadable_total', 'Datagrams that are no flow export.', ['reason'], () =>
+      [...a.unreadable].map(([reason, n]) => [{ reason }, n]),
+    )
+    r.counter('datagrams_processed_total', 'Datagrams decoded.', [], () => [[{}, a.processed]])
+    r.gauge('datagrams_waiting', 'Datagrams received and not yet decoded.', [], () => [[{}, this.#ingest.waiting]])
+    r.counter('kernel_dropped_datagrams_total', 'Datagrams the kernel dropped because a receive buffer was full.', ['port'], () =>
+      [...this.#drops.byPort()].map(([port, n]) => [{ port: String(port) }, n]),
+    )
+    r.counter('listener_datagrams_total', 'Datagrams per listener.', ['listener', 'transport'], () =>
+      this.#listeners().map((l) => [{ listener: l.name, transport: l.transport }, l.datagrams]),
+    )
+    r.counter('sets_total', 'Sets by what became of them.', ['kind'], () => [
+      [{ kind: 'templates' }, a.templates],
+      [{ kind: 'options_templates' }, a.optionsTemplates],
+      [{ kind: 'decoded' }, a.decodedSets],
+      [{ kind: 'malformed' }, a.malformedSets],
+      [{ kind: 'parked' }, a.parkedSets],
+      [{ kind: 'replayed' }, a.replayedSets],
+    ])
+    r.counter('options_records_total', 'Options data records read.', [], () => [[{}, a.optionsRecords]])
+    r.counter('problems_total', 'Problems met while decoding.', ['code'], () => [...a.problems].map(([code, n]) => [{ code }, n]))
+    r.counter('lost_units_total', 'Estimated loss by sequence numbers, in units of each protocol.', [], () => [[{}, a.lost]])
+    r.counter('flows_decoded_total', 'Flow records decoded.', [], () => [[{}, a.flows]])
+    r.counter('flows_shed_total', 'Flow records given up.', ['reason'], () => SHEDS.map((reason) => [{ reason }, a.shed[reason]]))
+    r.counter('flows_stored_total', 'Flow records stored.', [], () => [[{}, a.stored]])
+    r.gauge('flows_waiting', 'Flow records in batches before the database.', [], () => [[{}, this.#store.waiting]])
+    r.counter('batches_stored_total', 'Batches stored.', [], () => [[{}, a.batches]])
+    r.counter('write_retries_total', 'Writes that were tried again.', [], () => [[{}, a.writeRetries]])
+    r.gauge('queue_share', 'Share of the queue before the database that is taken, 0 to 1.', [], () => [[{}, this.#store.share]])
+    r.gauge('accounting_gap', 'What the counters do not explain; anything but 0 is a defect.', [], () => [[{}, this.gap()]])
+    r.gauge('ingest_latency_seconds', 'Received to committed over the last minute.', ['quantile'], () =>
+      [0.5, 0.95, 0.99].flatMap((q): [Record<string, string>, number][] => {
+        const seconds = this.#latency.quantileSeconds(q, Date.now())
+        return seconds === null ? [] : [[{ quantile: String(q) }, seconds]]
+      }),
+    )
+    r.gauge('exporters_known', 'Exporters heard since the start.', [], () => [[{}, this.#exporters.known]])
+    r.gauge('exporters_live', 'Exporters heard in the last five minutes.', [], () => [[{}, this.#exporters.live(Date.now())]])
+    r.counter('exporter_datagrams_total', 'Datagrams per exporter.', ['exporter'], () => this.#perExporter((e) => e.datagrams))
+    r.counter('exporter_flows_total', 'Flow records per exporter.', ['exporter'], () => this.#perExporter((e) => e.flows))
+    r.counter('exporter_lost_units_total', 'Estimated loss per exporter.', ['exporter'], () => this.#perExporter((e) => e.lost))
+    r.gauge('exporter_skew_seconds', "Exporter's clock minus ours.", ['exporter'], () =>
+      this.#perExporter((e) => (e.skew.skewMs === null ? null : e.skew.skewMs / 1000)),
+    )
+    r.gauge('geo_edition_info', 'Edition of the geo data.', ['edition'], () => [[{ edition: this.#geo.edition }, 1]])
+  }
+
+  /** One series per exporter for the first 256; the rest share the label `other`, so that senders cannot grow the page without end. */
+  #perExporter(
+    read: (exporter: { datagrams: number; flows: number; lost: number; skew: { skewMs: number | null } }) => number | null,
+  ): [Record<string, string>, number][] {
+    const samples: [Record<string, string>, number][] = []
+    let other = 0
+    let any = false
+    for (const exporter of this.#exporters.all()) {
+      const value = read(exporter)
+      if (value === null) continue
+      if (samples.length < MAX_SERIES) samples.push([{ exporter: exporter.address }, value])
+      else {
+        any = true
+        other += value
+      }
+    }
+    if (any) samples.push([{ exporter: 'other' }, other])
+    return samples
+  }
+}
+
+const MAX_SERIES = 256
