@@ -318,6 +318,15 @@ export const API = {
     body: z.strictObject({
       rules: z.array(ServiceRuleInput).max(5_000, 'must be at most 5,000 rules'),
       replace: z.boolean().default(false),
+      source: name.default('file').meta({ description: 'Where the rules are from, such as a file name.' }),
+    }),
+    answer: ServiceRules,
+  },
+  'PUT /api/v1/service-rules/order': {
+    tag: 'inventory',
+    summary: 'Change the order in which rules are tried',
+    body: z.strictObject({
+      ids: z.array(z.number().int()).max(5_000).meta({ description: 'Every present rule once, the first tried first.' }),
     }),
     answer: ServiceRules,
   },

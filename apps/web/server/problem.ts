@@ -84,6 +84,16 @@ export function toProblem(error: unknown, requestId: string): Problem {
       ...(refused.retry ? { headers: { 'retry-after': '5' } } : {}),
     })
   }
+  if (
+    error instanceof Error &&
+    error.name === 'StorageError' &&
+    'remedy' in error &&
+    typeof error.remedy === 'string' &&
+    !('retryable' in error && error.retryable)
+  ) {
+    log.warn({ requestId, err: error }, 'the storage refused')
+    return new Problem(503, 'storage-refused', `${error.message}.`, error.remedy, { title: 'The storage refused', cause: error })
+  }
   const code = codeOf(error)
   if (code === '57014') {
     return new Problem(

@@ -28,14 +28,6 @@ const portText = (rule: RuleInput) =>
       ? String(rule.portLow)
       : `${rule.portLow}–${rule.portHigh}`
 const protoText = (rule: RuleInput) => (rule.proto === null ? 'any' : protocolLabel(rule.proto))
-const inputOf = ({ name, prefix, proto, portLow, portHigh, source }: RuleRow): RuleInput => ({
-  name,
-  prefix,
-  proto,
-  portLow,
-  portHigh,
-  source,
-})
 const tell = (error: unknown) =>
   toast.error(error instanceof ProblemError ? error.detail : 'The change failed', {
     description: error instanceof ProblemError ? error.remedy : 'Try again.',
@@ -51,11 +43,11 @@ export function Services({ canWrite }: { canWrite: boolean }) {
   const list = rules.data?.rules ?? []
 
   function move(index: number, by: -1 | 1) {
-    const next = list.map(inputOf)
-    const [moved] = next.splice(index, 1)
+    const ids = list.map((rule) => rule.id)
+    const [moved] = ids.splice(index, 1)
     if (moved === undefined) return
-    next.splice(index + by, 0, moved)
-    change.mutateAsync({ method: 'PUT', path: PATH, body: { rules: next, replace: true } }).catch(tell)
+    ids.splice(index + by, 0, moved)
+    change.mutateAsync({ method: 'PUT', path: `${PATH}/order`, body: { ids } }).catch(tell)
   }
 
   return (
@@ -338,15 +330,13 @@ function ImportDialog({ present, onClose }: { present: number; onClose: () => vo
               size="lg"
               disabled={!usable || change.isPending}
               onClick={() =>
-                void change
-                  .mutateAsync({ method: 'PUT', path: PATH, body: { rules: read.rules.map((rule) => ({ ...rule, source })), replace } })
-                  .then(
-                    () => {
-                      toast.success(`${exact(read.rules.length)} rules imported`)
-                      onClose()
-                    },
-                    () => undefined,
-                  )
+                void change.mutateAsync({ method: 'PUT', path: PATH, body: { rules: read.rules, replace, source } }).then(
+                  () => {
+                    toast.success(`${exact(read.rules.length)} rules imported`)
+                    onClose()
+                  },
+                  () => undefined,
+                )
               }
             >
               {read.rules.length === 0 ? 'Import' : `Import ${exact(read.rules.length)} ${read.rules.length === 1 ? 'rule' : 'rules'}`}

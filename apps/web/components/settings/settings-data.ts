@@ -37,7 +37,6 @@ export interface RuleInput {
   proto: number | null
   portLow: number | null
   portHigh: number | null
-  source?: string
 }
 export interface RuleRow extends RuleInput {
   id: number

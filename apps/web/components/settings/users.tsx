@@ -209,7 +209,7 @@ function Invite({ open, onOpenChange }: { open: boolean; onOpenChange: (open: bo
             }}
           >
             <div className="grid gap-1.5">
-              <Label htmlFor="invite-email">Email, if the link is for one address only</Label>
+              <Label htmlFor="invite-email">E-mail, if the link is for one address only</Label>
               <Input
                 id="invite-email"
                 type="email"

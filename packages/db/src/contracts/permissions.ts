@@ -75,6 +75,7 @@ export const ROUTES = {
   'GET /api/v1/service-rules': 'inventory:read',
   'POST /api/v1/service-rules': 'inventory:write',
   'PUT /api/v1/service-rules': 'inventory:write',
+  'PUT /api/v1/service-rules/order': 'inventory:write',
   'PUT /api/v1/service-rules/{id}': 'inventory:write',
   'DELETE /api/v1/service-rules/{id}': 'inventory:write',
   'GET /api/v1/home-networks': 'inventory:read',

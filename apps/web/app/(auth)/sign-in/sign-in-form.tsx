@@ -31,7 +31,7 @@ export function SignInForm({ returnPath }: { returnPath: string }) {
   return (
     <form method="post" action="/api/v1/session" onSubmit={submit} className="grid gap-4">
       <div className="grid gap-1.5">
-        <Label htmlFor="email">Email</Label>
+        <Label htmlFor="email">E-mail</Label>
         <Input
           id="email"
           name="email"

@@ -48,7 +48,7 @@ export function WelcomeForm({ token, email: invited }: { token: string; email: s
         />
       </div>
       <div className="grid gap-1.5">
-        <Label htmlFor="email">Email</Label>
+        <Label htmlFor="email">E-mail</Label>
         <Input
           id="email"
           type="email"

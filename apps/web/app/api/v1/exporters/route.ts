@@ -1,0 +1,5 @@
+import { exporters } from '@weir/db/queries'
+import { house } from '@/server/house'
+import { route } from '@/server/route'
+
+export const GET = route('GET /api/v1/exporters', async () => exporters(house().queryPool))

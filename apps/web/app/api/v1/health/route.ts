@@ -1,0 +1,21 @@
+import { health } from '@weir/db/queries'
+import manifest from '@/package.json'
+import { house } from '@/server/house'
+import { grantOf, principalOf } from '@/server/principal'
+import { route } from '@/server/route'
+
+/** Health checks ask without a session and get one word; the pipeline's figures are for those who may see them. */
+export const GET = route('GET /api/v1/health', async ({ request }) => {
+  const { queryPool } = house()
+  const answer = await health(queryPool, manifest.version)
+  const principal = await principalOf(request.headers, { touch: false }).catch((error: unknown) => {
+    // Without a database nobody can be known, and the word 'down' is the answer that matters.
+    if (answer.status === 'down') return null
+    throw error
+  })
+  const full = principal !== null && grantOf(principal, 'health:read') !== 'no'
+  return Response.json(full ? answer : { status: answer.status }, {
+    status: answer.status === 'down' ? 503 : 200,
+    headers: { 'cache-control': 'no-store' },
+  })
+})

@@ -1,0 +1,10 @@
+import { setHomeNetworks } from '@weir/db/commands'
+import { homeNetworks } from '@weir/db/queries'
+import { house } from '@/server/house'
+import { route } from '@/server/route'
+
+export const GET = route('GET /api/v1/home-networks', async () => ({ networks: await homeNetworks(house().pool) }))
+
+export const PUT = route('PUT /api/v1/home-networks', async ({ body }) => ({
+  networks: await setHomeNetworks(house().pool, body.networks),
+}))
