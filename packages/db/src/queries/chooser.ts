@@ -59,44 +59,38 @@ export function planRaw(from: number, to: number): Plan {
 
 /** The window read from a rollup, in as few and as coarse buckets as cover it exactly to the minute, or to what is still kept. */
 export function planRollup(rollup: string, from: number, to: number, available: Availability): Plan {
-  const start = startOf(from, available)
-  const end = endOf(to, start, available)
-  const segments: Segment[] = []
-  cut(start, end, ROLLUP_LEVELS.length - 1, (level, segmentFrom, segmentTo) => {
-    segments.push({ relation: `${rollup}_${level}`, level, from: segmentFrom, to: segmentTo })
-  })
+  const segments = coverWindow(from, to, available)
   const used = [...ROLLUP_LEVELS].reverse().filter((level) => segments.some((segment) => segment.level === level))
   return {
-    segments,
-    from: start,
-    to: end,
+    segments: segments.map((segment) => ({ ...segment, relation: `${rollup}_${segment.level}` })),
+    from: segments[0]?.from ?? from,
+    to: segments.at(-1)?.to ?? to,
     rollup: used.map((level) => `${rollup}_${level}`).join('+'),
     resolutionSeconds: used[0] === undefined ? 0 : LEVEL_SECONDS[used[0]],
   }
 }
 
-/** Floor of `from` at the finest level that still holds the buckets between it and the next coarser boundary. */
-function startOf(from: number, available: Availability): number {
-  for (const level of ROLLUP_LEVELS) {
-    const start = floorTo(from, LEVEL_MS[level])
-    if (level === '1d' || start >= available[level]) return start
-  }
-  return from
+interface Piece {
+  level: RollupLevel
+  from: number
+  to: number
 }
 
-function endOf(to: number, start: number, available: Availability): number {
-  for (const [index, level] of ROLLUP_LEVELS.entries()) {
-    const end = ceilTo(to, LEVEL_MS[level])
-    const coarser = ROLLUP_LEVELS[index + 1]
-    // The buckets of this level that the end needs begin at the last boundary of the next level, or at the start when that is later.
-    const first = coarser === undefined ? end : Math.max(start, floorTo(end, LEVEL_MS[coarser]))
-    if (level === '1d' || first >= end || first >= available[level]) return end
+/** The pieces of the window widened as little as what is kept allows: first at the end, then at the start. Days are always there. */
+function coverWindow(from: number, to: number, available: Availability): Piece[] {
+  let pieces: Piece[] = []
+  for (const startLevel of ROLLUP_LEVELS) {
+    for (const endLevel of ROLLUP_LEVELS) {
+      pieces = []
+      cut(floorTo(from, LEVEL_MS[startLevel]), ceilTo(to, LEVEL_MS[endLevel]), ROLLUP_LEVELS.length - 1, pieces)
+      if (pieces.every((piece) => piece.level === '1d' || piece.from >= available[piece.level])) return pieces
+    }
   }
-  return to
+  return pieces
 }
 
-/** Whole buckets of the level in the middle, the next finer level at both edges. Segments come in order of time. */
-function cut(from: number, to: number, index: number, emit: (level: RollupLevel, from: number, to: number) => void): void {
+/** Whole buckets of the level in the middle, the next finer level at both edges. Pieces come in order of time. */
+function cut(from: number, to: number, index: number, pieces: Piece[]): void {
   if (from >= to) return
   const level = ROLLUP_LEVELS[index]
   if (level === undefined) return
@@ -104,12 +98,12 @@ function cut(from: number, to: number, index: number, emit: (level: RollupLevel,
   const first = index === 0 ? from : ceilTo(from, width)
   const last = index === 0 ? to : floorTo(to, width)
   if (first >= last) {
-    cut(from, to, index - 1, emit)
+    cut(from, to, index - 1, pieces)
     return
   }
-  cut(from, first, index - 1, emit)
-  emit(level, first, last)
-  cut(last, to, index - 1, emit)
+  cut(from, first, index - 1, pieces)
+  pieces.push({ level, from: first, to: last })
+  cut(last, to, index - 1, pieces)
 }
 
 /** Bucket widths in seconds that people can read on an axis. Those from a minute on are multiples of a rollup level. */
