@@ -1,9 +1,9 @@
 import type { Pool, PoolClient } from './connection.ts'
+import { type Engine, readEngine } from './engine.ts'
 import { StorageError, sqlstate } from './errors.ts'
 import { addPending, compact, compactDue, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
 import { refreshLate, refreshRange } from './maintain/late.ts'
 import { dropExpired, makePartitionsAhead, readRetention, syncRetentionPolicies } from './maintain/retention.ts'
-import { type Engine, readEngine } from './migrate.ts'
 import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS } from './rollups.ts'
 
 export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
