@@ -3,8 +3,8 @@ import { parseAsFloat, parseAsInteger, parseAsString, parseAsStringLiteral, useQ
 
 export const SHOWS = ['graph', 'list'] as const
 /** How many nodes are drawn before the smallest are folded into groups. */
-export const NODE_LIMITS = [20, 40, 60, 100, 300] as const
-export const DEFAULT_LIMIT = 40
+export const NODE_LIMITS = [15, 30, 60, 100, 1000] as const
+export const DEFAULT_LIMIT = 30
 export const DEPTHS = [1, 2, 3] as const
 
 /** What the service graph's own URL keys say. `focus` is a node id, `least` a rate in the view's unit per second. */

@@ -23,19 +23,19 @@ interface Common {
   onPick: (picked: Picked | null) => void
 }
 
-/** What is picked, in words and numbers; without a pick, the heaviest edges. */
+/** What is picked, in words and numbers. */
 export function Detail({
   picked,
   focus,
   onFocus,
   onUnfold,
   ...common
-}: Common & { picked: Picked | null; focus: string; onFocus: (id: string) => void; onUnfold: (ids: string[]) => void }) {
-  const node = picked?.kind === 'node' ? common.view.nodes.find((candidate) => candidate.id === picked.id) : undefined
-  const edge = picked?.kind === 'edge' ? common.view.edges.find((candidate) => candidate.id === picked.id) : undefined
+}: Common & { picked: Picked; focus: string; onFocus: (id: string) => void; onUnfold: (ids: string[]) => void }) {
+  const node = picked.kind === 'node' ? common.view.nodes.find((candidate) => candidate.id === picked.id) : undefined
+  const edge = picked.kind === 'edge' ? common.view.edges.find((candidate) => candidate.id === picked.id) : undefined
   if (node) return <NodeDetail node={node} focused={focus === node.id} onFocus={onFocus} onUnfold={onUnfold} {...common} />
   if (edge) return <EdgeDetail edge={edge} {...common} />
-  return <Heaviest {...common} />
+  return <Gone onPick={common.onPick} />
 }
 
 /** Buttons that take the picked thing elsewhere. */
@@ -302,26 +302,16 @@ function PartLines({ edge, rateOf }: { edge: ViewEdge; rateOf: (value: number) =
   )
 }
 
-function Heaviest({ view, rateOf, onPick }: Common) {
-  const label = new Map(view.nodes.map((node) => [node.id, node.label]))
+/** The picked thing is not in this view any more: traffic changed, or it was folded. */
+function Gone({ onPick }: Pick<Common, 'onPick'>) {
   return (
     <>
-      <header className="px-4 pt-3 pb-2">
-        <h2 className="font-semibold text-[13px]">Heaviest edges</h2>
-        <p className="mt-1 text-[12px] text-muted">Pick a node or an edge to see what it is made of.</p>
-      </header>
-      <Lines
-        title="Edges"
-        tone="var(--accent)"
-        rateOf={rateOf}
-        lines={view.edges.map((edge) => ({
-          id: edge.id,
-          name: `${label.get(edge.source) ?? edge.source} → ${label.get(edge.target) ?? edge.target}`,
-          note: edge.label,
-          value: edge.value,
-          pick: () => onPick({ kind: 'edge', id: edge.id }),
-        }))}
+      <Head
+        title="Not in this view"
+        kind="The picked node or edge has no traffic now, or is folded into a group."
+        onClose={() => onPick(null)}
       />
+      <p className="px-4 pb-3 text-[13px] text-muted">“Find a node” shows everything the answer holds.</p>
     </>
   )
 }

@@ -7,7 +7,7 @@ import { lineWidth } from '../map/scale.ts'
 import { Button } from '../ui/button.tsx'
 import { type EdgeTone, type FlowEdge, GraphEdge } from './graph-edge.tsx'
 import { type FlowNode, GraphNode, nodeKind } from './graph-node.tsx'
-import type { Layout } from './layout.ts'
+import { type Box, type Layout, labelPlace, type Point } from './layout.ts'
 import { heaviest, type ViewGraph } from './model.ts'
 
 export interface Picked {
@@ -20,7 +20,9 @@ const EDGE_TYPES = { weir: GraphEdge }
 /** Below these scales a card's small print, then its rates, cannot be read. */
 const FAR = 0.5
 const MID = 0.78
+const MIN_ZOOM = 0.12
 const LABELS = 6
+const MOST_LABELS = 14
 
 /** Ids to keep bright: what is picked or pointed at, and what it talks to. null: everything. */
 function around(view: ViewGraph, lit: Picked | null): { nodes: Set<string>; edges: Map<string, EdgeTone> } | null {
@@ -34,6 +36,37 @@ function around(view: ViewGraph, lit: Picked | null): { nodes: Set<string>; edge
   }
   if (lit.kind === 'node') nodes.add(lit.id)
   return { nodes, edges }
+}
+
+interface Viewport {
+  x: number
+  y: number
+  zoom: number
+}
+
+/** Below this scale even the enlarged names cannot be read: the first look at a large graph starts with its heaviest part instead. */
+const READABLE = 0.4
+
+/** The viewport that shows the whole layout, never larger than life. */
+function whole(layout: Layout, width: number, height: number): Viewport {
+  const pad = 28
+  const zoom = Math.max(
+    MIN_ZOOM,
+    Math.min(1.1, (width - pad * 2) / Math.max(1, layout.width), (height - pad * 2) / Math.max(1, layout.height)),
+  )
+  return { x: (width - layout.width * zoom) / 2, y: (height - layout.height * zoom) / 2, zoom }
+}
+
+/** Where to look first: everything, if that can be read; else around `at`. */
+function first(layout: Layout, at: Point | undefined, width: number, height: number): Viewport {
+  const all = whole(layout, width, height)
+  if (all.zoom >= READABLE || at === undefined) return all
+  const pad = 28
+  const along = (middle: number, extent: number, room: number) =>
+    extent * READABLE + pad * 2 <= room
+      ? (room - extent * READABLE) / 2
+      : Math.min(pad, Math.max(room - pad - extent * READABLE, room / 2 - middle * READABLE))
+  return { x: along(at.x, layout.width, width), y: along(at.y, layout.height, height), zoom: READABLE }
 }
 
 interface Props {
@@ -64,12 +97,33 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
   const flow = useReactFlow()
   const [pointed, setPointed] = useState<Picked | null>(null)
   const scale = useStore((store) => store.transform[2])
+  const width = useStore((store) => store.width)
+  const height = useStore((store) => store.height)
   const zoom = scale < FAR ? 'far' : scale < MID ? 'mid' : 'near'
   const fitted = useRef('')
+  const touched = useRef(false)
 
   const drawn = useMemo(() => view.nodes.filter((node) => layout.nodes.has(node.id)), [view, layout])
   const lit = useMemo(() => around(view, pointed ?? picked), [view, pointed, picked])
-  const labelled = useMemo(() => heaviest(view, LABELS), [view])
+  // Labels keep their size on the screen; in steps, so that a zoom does not place them anew at every pixel. Enlarged ones say the rate only.
+  const grow = Math.min(2.5, Math.max(1, Math.round(4 / scale) / 4))
+  const short = grow > 1.3
+  const labels = useMemo(() => {
+    const wanted = lit === null ? heaviest(view, LABELS) : new Set([...lit.edges.keys()].slice(0, MOST_LABELS))
+    const taken: Box[] = [...layout.nodes].flatMap(([id, box]) => (lit === null || lit.nodes.has(id) ? [box] : []))
+    const places = new Map<string, Point>()
+    for (const edge of view.edges) {
+      const route = wanted.has(edge.id) ? layout.edges.get(edge.id) : undefined
+      if (!route) continue
+      const letters = rateOf(edge.value).length + (short ? 0 : edge.label.length + 3)
+      const size = { width: (letters * 6 + 16) * grow, height: 22 * grow }
+      const place = labelPlace(route, size, taken)
+      if (place === null) continue
+      places.set(edge.id, place)
+      taken.push({ x: place.x - size.width / 2, y: place.y - size.height / 2, ...size })
+    }
+    return places
+  }, [view, layout, lit, rateOf, grow, short])
 
   const nodes = useMemo<FlowNode[]>(
     () =>
@@ -105,30 +159,40 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
             focusable: false,
             zIndex: tone === 'plain' || tone === 'dimmed' ? 0 : 1,
             data: {
-              ...route,
+              route,
               width: lineWidth(edge.value, view.max, 1, 9),
-              label: edge.label,
+              label: short ? '' : edge.label,
               rate: rateOf(edge.value),
               tone,
-              labelled: lit === null ? labelled.has(edge.id) : (lit.edges.size <= 12 || edge.value >= view.max * 0.02) && tone !== 'dimmed',
+              labelAt: labels.get(edge.id) ?? null,
+              labelScale: grow,
             },
           },
         ]
       }),
-    [view, layout, lit, labelled, rateOf],
+    [view, layout, lit, labels, rateOf, grow, short],
   )
 
-  // Fit once per scene, and only when its own layout has arrived.
+  // Fit once per scene, and again when the frame changes size, until a person has moved the picture.
   useEffect(() => {
-    if (fitted.current === scene || layout.nodes.size === 0) return
+    if (layout.nodes.size === 0 || width === 0 || height === 0) return
+    if (fitted.current === scene && touched.current) return
+    if (fitted.current !== scene) touched.current = false
     fitted.current = scene
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: mini ? 0.06 : 0.08, maxZoom: 1.15, duration: 0 }))
-    return () => cancelAnimationFrame(frame)
-  }, [flow, scene, layout, mini])
+    const target = view.edges[0]?.target
+    const box = layout.nodes.get(focus === '' ? (target ?? '') : focus)
+    void flow.setViewport(first(layout, box && { x: box.x + box.width / 2, y: box.y + box.height / 2 }, width, height))
+  }, [flow, scene, layout, view, focus, width, height])
+  const all = whole(layout, width, height).zoom
+  const partly = scale > all * 1.35
 
   const glide = still ? {} : { duration: 200 }
+  const zoomBy = (way: 'in' | 'out') => {
+    touched.current = true
+    void (way === 'in' ? flow.zoomIn(glide) : flow.zoomOut(glide))
+  }
   return (
-    <div className="group/graph h-full w-full" data-zoom={zoom}>
+    <div className="group/graph h-full w-full [&_.react-flow\_\_attribution]:!bg-transparent" data-zoom={zoom}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -142,13 +206,16 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
         multiSelectionKeyCode={null}
         selectionKeyCode={null}
         deleteKeyCode={null}
-        minZoom={0.12}
+        minZoom={MIN_ZOOM}
         maxZoom={2}
         zoomOnScroll={!mini}
         panOnDrag={!mini}
         preventScrolling={!mini}
         zoomOnDoubleClick={false}
-        proOptions={{ hideAttribution: true }}
+        attributionPosition="bottom-left"
+        onMoveStart={(event) => {
+          if (event !== null) touched.current = true
+        }}
         onNodeClick={(_, node) => onPick({ kind: 'node', id: node.id })}
         onNodeDoubleClick={(_, node) => onFocus(node.id)}
         onEdgeClick={(_, edge) => onPick({ kind: 'edge', id: edge.id })}
@@ -164,13 +231,13 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
         aria-label="Service graph, clients on the left, servers on the right. The list view holds the same."
       >
         <Background gap={24} size={1} color="var(--chart-grid)" bgColor="transparent" />
-        {mini || nodes.length < 12 ? null : (
+        {mini || !partly ? null : (
           <MiniMap
-            position="bottom-left"
+            position="bottom-right"
             pannable
             zoomable
             ariaLabel="Overview of the graph"
-            className="!m-3 overflow-hidden rounded-md border border-border"
+            className="!m-3 overflow-hidden rounded-md border border-border max-md:hidden"
             style={{ width: 148, height: 96 }}
             bgColor="var(--surface)"
             maskColor="color-mix(in srgb, var(--bg) 72%, transparent)"
@@ -180,14 +247,7 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
           />
         )}
         <Panel position="top-right" className="!m-3 flex flex-col overflow-hidden rounded-md border border-border bg-surface">
-          <Button
-            variant="ghost"
-            size="icon"
-            className="rounded-none"
-            aria-label="Zoom in"
-            title="Zoom in"
-            onClick={() => void flow.zoomIn(glide)}
-          >
+          <Button variant="ghost" size="icon" className="rounded-none" aria-label="Zoom in" title="Zoom in" onClick={() => zoomBy('in')}>
             <Plus />
           </Button>
           <Button
@@ -196,7 +256,7 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
             className="rounded-none border-border border-y"
             aria-label="Zoom out"
             title="Zoom out"
-            onClick={() => void flow.zoomOut(glide)}
+            onClick={() => zoomBy('out')}
           >
             <Minus />
           </Button>
@@ -206,7 +266,10 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
             className="rounded-none"
             aria-label="Fit the graph into view"
             title="Fit the graph into view"
-            onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1.15, ...glide })}
+            onClick={() => {
+              touched.current = false
+              void flow.setViewport(whole(layout, width, height), glide)
+            }}
           >
             <Scan />
           </Button>

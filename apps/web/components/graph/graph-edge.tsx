@@ -2,11 +2,11 @@
 import { type Edge, EdgeLabelRenderer, type EdgeProps } from '@xyflow/react'
 import { memo } from 'react'
 import { cn } from '../ui/cn.ts'
-import type { Point } from './layout.ts'
+import type { Point, Route } from './layout.ts'
 
 export type EdgeTone = 'plain' | 'in' | 'out' | 'picked' | 'dimmed'
 export type FlowEdge = Edge<
-  { path: string; middle: Point; end: Point; width: number; label: string; rate: string; tone: EdgeTone; labelled: boolean },
+  { route: Route; width: number; label: string; rate: string; tone: EdgeTone; labelAt: Point | null; labelScale: number },
   'weir'
 >
 
@@ -28,8 +28,9 @@ const FILL: Record<EdgeTone, string> = {
 /** An edge on elk's route, as wide as its rate, with an arrow head at the server. Its wide, unseen twin is easier to hit. */
 export const GraphEdge = memo(function GraphEdge({ data }: EdgeProps<FlowEdge>) {
   if (data === undefined) return null
-  const { path, middle, end, width, label, rate, tone, labelled } = data
-  const head = 3.5 + width / 2
+  const { route, width, label, rate, tone, labelAt, labelScale } = data
+  const { path, end, angle } = route
+  const head = 3 + width * 0.4
   return (
     <>
       <path
@@ -39,18 +40,23 @@ export const GraphEdge = memo(function GraphEdge({ data }: EdgeProps<FlowEdge>) 
         strokeLinecap="butt"
         className={cn('transition-opacity duration-150 motion-reduce:transition-none', STROKE[tone])}
       />
-      <path d={`M${end.x} ${end.y}l${-head * 1.5} ${-head}v${head * 2}z`} className={FILL[tone]} />
+      <path
+        d={`M0 0l${-head * 1.5} ${-head}v${head * 2}z`}
+        transform={`translate(${end.x} ${end.y}) rotate(${(angle * 180) / Math.PI})`}
+        className={FILL[tone]}
+      />
       <path d={path} fill="none" strokeWidth={Math.max(14, width)} stroke="transparent" className="react-flow__edge-interaction" />
-      {labelled && tone !== 'dimmed' ? (
+      {labelAt !== null && tone !== 'dimmed' ? (
         <EdgeLabelRenderer>
           <div
             className={cn(
-              'nodrag nopan pointer-events-none absolute whitespace-nowrap rounded border bg-surface/95 px-1.5 py-px text-[11px] leading-4 group-data-[zoom=far]/graph:text-[17px] group-data-[zoom=far]/graph:leading-6',
-              tone === 'plain' ? 'border-border text-muted group-data-[zoom=far]/graph:hidden' : 'z-10 border-border-strong text-text',
+              'nodrag nopan pointer-events-none absolute whitespace-nowrap rounded border bg-surface/95 px-1.5 py-px text-[11px] leading-4',
+              tone === 'plain' ? 'border-border text-muted' : 'z-10 border-border-strong text-text',
             )}
-            style={{ transform: `translate(-50%, -50%) translate(${middle.x}px, ${middle.y}px)` }}
+            style={{ transform: `translate(-50%, -50%) translate(${labelAt.x}px, ${labelAt.y}px) scale(${labelScale})` }}
           >
-            {label} · <span className="text-text">{rate}</span>
+            {label === '' ? null : `${label} · `}
+            <span className="text-text">{rate}</span>
           </div>
         </EdgeLabelRenderer>
       ) : null}

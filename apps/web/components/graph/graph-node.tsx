@@ -34,9 +34,9 @@ export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<F
   return (
     <div
       className={cn(
-        'flex h-full w-full items-center gap-2 rounded-lg border bg-surface px-2.5 text-left transition-opacity duration-150 motion-reduce:transition-none',
-        node.inside ? 'border-border-strong' : 'border-border-strong border-dashed',
-        node.kind === 'fold' && 'shadow-[3px_3px_0_-1px_var(--surface),3px_3px_0_0_var(--border-strong)]',
+        'flex h-full w-full items-center gap-2 rounded-lg border px-2 text-left transition-opacity duration-150 motion-reduce:transition-none',
+        node.inside ? 'border-border-strong bg-surface' : 'border-muted/60 border-dashed bg-raised',
+        node.kind === 'fold' && 'shadow-[3px_3px_0_-1px_var(--raised),3px_3px_0_0_var(--border-strong)]',
         (selected || focused) && 'border-accent border-solid ring-1 ring-accent',
         dimmed && 'opacity-25',
       )}
@@ -44,28 +44,44 @@ export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<F
       <Handle type="target" position={Position.Left} isConnectable={false} className="!pointer-events-none !opacity-0" />
       <Icon
         aria-hidden
-        className={cn('size-4 shrink-0 group-data-[zoom=far]/graph:size-5', node.kind === 'service' ? 'text-accent' : 'text-muted')}
+        className={cn(
+          'size-4 shrink-0 group-data-[zoom=far]/graph:hidden group-data-[zoom=mid]/graph:size-[18px]',
+          node.kind === 'service' ? 'text-accent' : 'text-muted',
+        )}
       />
       <div className="min-w-0 flex-1">
         <div
           title={node.label}
           className={cn(
-            'truncate group-data-[zoom=far]/graph:text-[19px] group-data-[zoom=mid]/graph:text-[15px]',
-            host ? 'font-mono text-[12.5px] group-data-[zoom=far]/graph:tracking-tight' : 'font-medium text-[13px] leading-[18px]',
+            'truncate',
+            host
+              ? 'font-mono text-[12.5px] group-data-[zoom=far]/graph:text-[18px] group-data-[zoom=mid]/graph:text-[14.5px] group-data-[zoom=far]/graph:tracking-tight'
+              : 'font-medium text-[13px] leading-[18px] group-data-[zoom=far]/graph:text-[21px] group-data-[zoom=mid]/graph:text-[16px] group-data-[zoom=far]/graph:leading-7',
+            node.kind === 'service' && 'group-data-[zoom=far]/graph:text-accent',
           )}
         >
           {node.label}
         </div>
         {host ? null : (
-          <div className="flex gap-2 whitespace-nowrap text-[11px] text-muted leading-4 group-data-[zoom=far]/graph:hidden">
-            <span className="inline-flex items-center gap-0.5" title="Received as server">
-              <ArrowDown aria-hidden className="size-3" />
-              {received}
-            </span>
-            <span className="inline-flex items-center gap-0.5" title="Sent as client">
-              <ArrowUp aria-hidden className="size-3" />
-              {sent}
-            </span>
+          <div className="flex gap-1.5 overflow-hidden whitespace-nowrap text-[11px] text-muted leading-4 group-data-[zoom=far]/graph:hidden group-data-[zoom=mid]/graph:text-[14px]">
+            {node.received > 0 || node.sent === 0 ? (
+              <span
+                className={cn('inline-flex items-center gap-0.5', node.received < node.sent && 'group-data-[zoom=mid]/graph:hidden')}
+                title="Received as server"
+              >
+                <ArrowDown aria-hidden className="size-3" />
+                {received}
+              </span>
+            ) : null}
+            {node.sent > 0 ? (
+              <span
+                className={cn('inline-flex items-center gap-0.5', node.received >= node.sent && 'group-data-[zoom=mid]/graph:hidden')}
+                title="Sent as client"
+              >
+                <ArrowUp aria-hidden className="size-3" />
+                {sent}
+              </span>
+            ) : null}
           </div>
         )}
       </div>

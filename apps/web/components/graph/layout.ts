@@ -1,8 +1,8 @@
 import type { ViewGraph, ViewNode } from './model.ts'
 
 /** Node boxes, px. Hosts are one line, what has a name or stands for many gets two. */
-export const NODE_WIDTH = 196
-export const nodeHeight = (node: Pick<ViewNode, 'kind'>): number => (node.kind === 'host' ? 36 : 54)
+export const NODE_WIDTH = 192
+export const nodeHeight = (node: Pick<ViewNode, 'kind'>): number => (node.kind === 'host' ? 32 : 48)
 
 export interface Point {
   x: number
@@ -14,12 +14,22 @@ export interface Box extends Point {
   height: number
 }
 
+/** How an edge runs. */
+export interface Route {
+  /** SVG path. */
+  path: string
+  /** Where it meets the server, and the direction it arrives in, radians clockwise from rightwards. */
+  end: Point
+  angle: number
+  /** Points along it, evenly spread in the curve's parameter, both ends included. */
+  samples: Point[]
+}
+
 export interface Layout {
   /** What was laid out: the same set of nodes and edges gives the same text. */
   signature: string
   nodes: Map<string, Box>
-  /** Edge id → SVG path, and the point halfway for its label. */
-  edges: Map<string, { path: string; middle: Point; end: Point }>
+  edges: Map<string, Route>
   width: number
   height: number
 }
@@ -52,17 +62,19 @@ const OPTIONS: Record<string, string> = {
   'elk.edgeRouting': 'SPLINES',
   'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
   'elk.layered.nodePlacement.bk.fixedAlignment': 'BALANCED',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '104',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '24',
-  'elk.layered.spacing.edgeEdgeBetweenLayers': '8',
-  'elk.spacing.nodeNode': '12',
-  'elk.spacing.edgeNode': '10',
-  'elk.spacing.edgeEdge': '6',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '20',
+  'elk.layered.spacing.edgeEdgeBetweenLayers': '6',
+  'elk.spacing.nodeNode': '9',
+  'elk.spacing.edgeNode': '5',
+  'elk.spacing.edgeEdge': '4',
   'elk.spacing.componentComponent': '40',
   'elk.aspectRatio': '1.5',
   'elk.layered.thoroughness': '12',
   'elk.randomSeed': '1',
 }
+
+/** Room between layers, px: a small graph has room for whole labels on its edges, a large one needs the width. */
+const layerGap = (nodes: number): string => (nodes <= 16 ? '190' : nodes <= 36 ? '104' : '84')
 
 /** Same set of nodes, kinds and edges → same text, whatever their values and order. */
 export function signature(view: Pick<ViewGraph, 'nodes' | 'edges'>): string {
@@ -77,10 +89,11 @@ export function signature(view: Pick<ViewGraph, 'nodes' | 'edges'>): string {
  */
 export function toElk(view: Pick<ViewGraph, 'nodes' | 'edges'>, previous: Layout | null): ElkQuestion {
   const known = view.nodes.filter((node) => previous?.nodes.has(node.id)).length
+  const options = { ...OPTIONS, 'elk.layered.spacing.nodeNodeBetweenLayers': layerGap(view.nodes.length) }
   const keep = previous !== null && known >= view.nodes.length / 2
   return {
     id: 'root',
-    layoutOptions: keep ? { ...OPTIONS, 'elk.layered.crossingMinimization.semiInteractive': 'true' } : OPTIONS,
+    layoutOptions: keep ? { ...options, 'elk.layered.crossingMinimization.semiInteractive': 'true' } : options,
     children: [...view.nodes]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((node) => {
@@ -107,38 +120,56 @@ function onCurve(a: Point, b: Point, c: Point, d: Point, t: number): Point {
   return { x: mix(a.x, b.x, c.x, d.x), y: mix(a.y, b.y, c.y, d.y) }
 }
 
+/** Samples per cubic piece: enough to find room for a label. */
+const PER_PIECE = 12
+
 /**
- * elk's spline section (control points in threes, the last one the end) as an SVG path, with its middle. Where elk gives another
- * number of points, the points are joined by straight lines.
+ * elk's spline section (control points in threes, the last one the end) as a route. Where elk gives another number of points, the
+ * points are joined by straight lines.
  */
-export function splinePath(section: Section): {
-  path: string
-  middle: Point
-  end: Point
-} {
+export function splineRoute(section: Section): Route {
   const { startPoint: start, endPoint: end } = section
   const points = [...(section.bendPoints ?? []), end]
-  if (points.length % 3 !== 0) {
-    const line = [start, ...points]
-    const a = line[Math.floor((line.length - 1) / 2)] ?? start
-    const b = line[Math.ceil((line.length - 1) / 2)] ?? end
-    // Two points have no middle one: halfway between them. Three have.
-    const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
-    return { path: `M${at(start)}${points.map((point) => `L${at(point)}`).join('')}`, middle, end }
-  }
-  const pieces = points.length / 3
+  const samples = [start]
   let path = `M${at(start)}`
-  let middle = start
-  let from = start
-  for (let piece = 0; piece < pieces; piece++) {
-    const b = points[piece * 3] ?? end
-    const c = points[piece * 3 + 1] ?? end
-    const d = points[piece * 3 + 2] ?? end
-    path += `C${at(b)} ${at(c)} ${at(d)}`
-    if (piece === Math.floor(pieces / 2)) middle = onCurve(from, b, c, d, pieces % 2 === 1 ? 0.5 : 0)
-    from = d
+  if (points.length % 3 === 0) {
+    let from = start
+    for (let i = 0; i < points.length; i += 3) {
+      const [b = end, c = end, d = end] = points.slice(i, i + 3)
+      path += `C${at(b)} ${at(c)} ${at(d)}`
+      for (let step = 1; step <= PER_PIECE; step++) samples.push(onCurve(from, b, c, d, step / PER_PIECE))
+      from = d
+    }
+  } else {
+    let from = start
+    for (const point of points) {
+      path += `L${at(point)}`
+      for (let step = 1; step <= PER_PIECE; step++) {
+        samples.push({ x: from.x + ((point.x - from.x) * step) / PER_PIECE, y: from.y + ((point.y - from.y) * step) / PER_PIECE })
+      }
+      from = point
+    }
   }
-  return { path, middle, end }
+  const before = samples.at(-2) ?? start
+  return { path, end, angle: Math.atan2(end.y - before.y, end.x - before.x), samples }
+}
+
+/** Middle of a label of this size on this route that covers no box, as near to the middle of the route as can be; null without room. */
+export function labelPlace(route: Pick<Route, 'samples'>, size: { width: number; height: number }, taken: readonly Box[]): Point | null {
+  const { samples } = route
+  const half = (samples.length - 1) / 2
+  const order = samples.map((_, index) => index).sort((a, b) => Math.abs(a - half) - Math.abs(b - half) || a - b)
+  for (const index of order) {
+    const point = samples[index]
+    if (!point) continue
+    const left = point.x - size.width / 2
+    const top = point.y - size.height / 2
+    const free = taken.every(
+      (box) => left >= box.x + box.width || left + size.width <= box.x || top >= box.y + box.height || top + size.height <= box.y,
+    )
+    if (free) return point
+  }
+  return null
 }
 
 /** elk's answer as places and paths. Edges it could not route are absent. */
@@ -146,7 +177,7 @@ export function fromElk(answer: ElkAnswer, forSignature: string): Layout {
   const edges: Layout['edges'] = new Map()
   for (const edge of answer.edges ?? []) {
     const section = edge.sections?.[0]
-    if (section) edges.set(edge.id, splinePath(section))
+    if (section) edges.set(edge.id, splineRoute(section))
   }
   return {
     signature: forSignature,

@@ -56,6 +56,8 @@ export interface ViewOptions {
 
 /** How much larger a newcomer must be to push out a node that is already drawn. */
 const STICKY = 1.3
+/** How much larger a host must be than a named service to be drawn in its stead: the services are what the graph is about. */
+const NAMED = 4
 
 const ROLES = { client: 'clients', server: 'servers', both: 'hosts' } as const
 
@@ -137,7 +139,8 @@ export function viewGraph(answer: Pick<GraphAnswer, 'nodes' | 'edges'>, options:
   const shown = [...weight.keys()].flatMap((id) => nodes.get(id) ?? [])
   const foldOf = new Map<string, string>()
   if (shown.length > options.limit) {
-    const rank = (node: AnswerNode) => (weight.get(node.id) ?? 0) * (options.previous.has(node.id) ? STICKY : 1)
+    const rank = (node: AnswerNode) =>
+      (weight.get(node.id) ?? 0) * (options.previous.has(node.id) ? STICKY : 1) * (node.kind === 'service' ? NAMED : 1)
     const always = (node: AnswerNode) => node.id === options.focus || options.unfolded.has(node.id)
     const order = [...shown].sort((a, b) => Number(always(b)) - Number(always(a)) || rank(b) - rank(a) || (a.id < b.id ? -1 : 1))
     for (const node of order.slice(Math.max(1, options.limit - Object.keys(ROLES).length))) {

@@ -42,7 +42,10 @@ const DEPTH_OPTIONS = DEPTHS.map((depth) => ({
   title: depth === 1 ? 'Direct neighbours' : `Up to ${depth} steps away`,
 }))
 
-const LIMIT_OPTIONS = NODE_LIMITS.map((limit) => ({ value: String(limit), label: limit === NODE_LIMITS.at(-1) ? 'All' : String(limit) }))
+const LIMIT_OPTIONS = NODE_LIMITS.map((limit) => ({
+  value: String(limit),
+  label: limit === NODE_LIMITS.at(-1) ? 'all nodes' : `${limit} nodes`,
+}))
 
 const NARROW = '(max-width: 767px)'
 function useNarrow(): boolean {
@@ -134,6 +137,8 @@ export function ServiceScreen() {
       />
     )
 
+  // The picture gets the whole width until there is something to say beside it.
+  const side = picked !== null || empty || (answer !== undefined && !named)
   const body = (content: 'graph' | 'list') =>
     failed ? (
       <ErrorState error={graph.error} onRetry={() => void graph.refetch()} className="h-full items-center justify-center" />
@@ -156,7 +161,10 @@ export function ServiceScreen() {
   return (
     <div
       ref={frame}
-      className="grid min-h-0 grid-cols-1 gap-4 lg:h-(--fill) lg:grid-cols-[minmax(0,1fr)_320px] lg:grid-rows-[minmax(0,1fr)]"
+      className={cn(
+        'grid min-h-0 grid-cols-1 gap-4 lg:h-(--fill) lg:grid-rows-[minmax(0,1fr)]',
+        side && 'lg:grid-cols-[minmax(0,1fr)_320px]',
+      )}
       style={height === null ? undefined : { ['--fill' as string]: `${height}px` }}
     >
       <Panel aria-labelledby="graph-title" className="overflow-hidden">
@@ -194,7 +202,7 @@ export function ServiceScreen() {
             />
             {state.show === 'list' && !narrow ? null : (
               <div className="flex items-center gap-2">
-                <span className="text-muted">Nodes, then fold</span>
+                <span className="text-muted">Draw</span>
                 <Select
                   label="How many nodes to draw before the smallest are folded"
                   value={String(state.nodes)}
@@ -255,19 +263,13 @@ export function ServiceScreen() {
                 ? `; ${answer.rest.edges} smaller edges (${share(answer.rest.value / Math.max(1, answer.total.value))}) are not in the answer`
                 : ''}
             </span>
-            <span>Clients left, servers right. Dashed: outside your networks.</span>
+            <span>Clients left, servers right. Dashed: outside your networks. Double-click a node to focus it.</span>
           </footer>
         )}
       </Panel>
-      <Panel aria-label="Detail" className={cn('overflow-y-auto', (failed || empty) && 'max-lg:hidden')}>
-        {loading || shown === null ? (
-          failed ? null : (
-            <SkeletonRows rows={8} className="px-4 py-4" />
-          )
-        ) : empty ? (
-          <HowNamed rules={rules} />
-        ) : (
-          <>
+      {!side || shown === null ? null : (
+        <Panel aria-label="Detail" className="overflow-y-auto">
+          {picked === null ? null : (
             <Detail
               view={shown}
               total={answer?.total.value ?? 0}
@@ -278,10 +280,10 @@ export function ServiceScreen() {
               onFocus={focusOn}
               onUnfold={unfold}
             />
-            {named ? null : <HowNamed rules={rules} />}
-          </>
-        )}
-      </Panel>
+          )}
+          {named ? null : <HowNamed rules={rules} />}
+        </Panel>
+      )}
     </div>
   )
 }
