@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
-import type { Engine } from './engine.ts'
+import { type Engine, readEngine } from './engine.ts'
 import { messageOf, StorageError, sqlstate } from './errors.ts'
 
-export { type Engine, readEngine } from './engine.ts'
+export { type Engine, readEngine }
 
 export interface Migration {
   number: number
