@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -22,12 +22,15 @@ describe('bin/weir', () => {
     expect(stderr).toMatch(/Did you mean 'token'/)
   })
 
-  it('lists only commands that are there', () => {
+  it('lists only commands that are there, each with a run(args)', async () => {
     const { status, stdout } = weir('help')
     expect(status).toBe(0)
-    for (const [, name] of stdout.matchAll(/^ {2}([a-z]+)(?: |$)/gm)) {
-      if (name === 'bin') continue
-      expect(weir(name ?? '', '--help').stderr).not.toMatch(/there is no command/)
+    const names = [...stdout.matchAll(/^ {2}([a-z]+)(?: |$)/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'bin')
+    expect(names.length).toBeGreaterThan(2)
+    for (const name of names) {
+      const file = ['apps/collector/src/cli', 'scripts/cli'].map((room) => path.join(ROOT, room, `${name}.ts`)).find((at) => existsSync(at))
+      expect(file, name).toBeDefined()
+      expect(await import(file ?? ''), name).toHaveProperty('run', expect.any(Function))
     }
   })
 
