@@ -19,17 +19,19 @@ const context = sampleContext()
 const HOSTS = 50_000
 /** Zipf-like: a few hosts talk most. */
 const host = () => Math.floor(HOSTS * random() ** 3)
+/** A host talks to few others, mostly to the same ones: 40 peers, the first by far the most. */
+const peer = (of: number) => (Math.imul(of * 64 + Math.floor(40 * random() ** 3), 2_654_435_761) >>> 0) % HOSTS
 const PORTS = [443, 80, 53, 22, 25, 123, 3389, 8080]
 
 function next(timeMs: number): void {
   const src = host()
-  const dst = host()
+  const dst = peer(src)
   flow.srcAddr.bytes.set([10, src >> 16, (src >> 8) & 255, src & 255])
   flow.dstAddr.bytes.set([203, dst >> 16, (dst >> 8) & 255, dst & 255])
   flow.bytes = Math.floor(random() * 1e6)
   flow.packets = 1 + (flow.bytes >> 9)
   flow.srcPort = 1024 + Math.floor(random() * 60_000)
-  flow.dstPort = PORTS[Math.floor(random() * 8)] ?? 443
+  flow.dstPort = PORTS[Math.floor(8 * random() ** 3) ^ (dst & 7)] ?? 443
   flow.proto = flow.dstPort === 53 || flow.dstPort === 123 ? 17 : 6
   flow.inIf = src & 7
   flow.outIf = dst & 7

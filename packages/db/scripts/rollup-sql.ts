@@ -55,7 +55,6 @@ function postgres(): void {
   for (const { name, dims } of ROLLUPS) {
     for (const [i, level] of ROLLUP_LEVELS.entries()) {
       const data = `${name}_${level}_data`
-      const last = i === ROLLUP_LEVELS.length - 1
       const wide = dims.filter((dim) => DIMENSION_TYPES[dim] === 'bigint')
       const narrow = dims.filter((dim) => DIMENSION_TYPES[dim] !== 'bigint')
       print(
@@ -66,8 +65,7 @@ function postgres(): void {
         '  fold integer not null,',
         narrow.map((dim) => `  ${dim} ${DIMENSION_TYPES[dim]}`).join(',\n'),
         ') partition by range (bucket);',
-        `create index ${data}_bucket_idx on ${data} (bucket);`,
-        ...(last ? [] : [`create index ${data}_fold_idx on ${data} (fold);`]),
+        `create index ${data}_brin_idx on ${data} using brin (bucket, fold) with (pages_per_range = 32, autosummarize = on);`,
         '',
       )
       const columns = ['bucket', ...dims, ...ROLLUP_SUMS].join(', ')
@@ -89,7 +87,7 @@ function postgres(): void {
           `select ${bin(level, 'part.time')}, ${dims.map((c) => `part.${c}`).join(', ')},`,
           `    ${RAW.map((e) => e.replace(/\b(bytes|packets|sampling_rate)\b/g, 'part.$1')).join(', ')}`,
           '  from rollup_pending pending cross join lateral (',
-          `    select f.time, ${dims.map((c) => `f.${c}`).join(', ')}, f.bytes, f.packets, f.sampling_rate from flow f\n      where f.batch = pending.id and f.time >= pending.first and f.time <= pending.last and f.event_kind is null offset 0) part`,
+          `    select f.time, ${dims.map((c) => `f.${c}`).join(', ')}, f.bytes, f.packets, f.sampling_rate from flow f\n      where f.batch = pending.id and f.event_kind is null offset 0) part`,
           '  where pending.level = 0',
         ].join('\n'),
       )

@@ -32,11 +32,12 @@ interface Cadence {
 /**
  * Raw rows wait 30 s: halving that makes half as many rows more in the minute tables, doubling it doubles the live part of every question.
  * 200,000 raw rows are about 50 ms of a question.
+ * Six aggregations one after the other: one pass with grouping sets took a third longer (1.36 against 1.06 s for 200,000 rows).
  */
 const CADENCE: Readonly<Record<PendingLevel, Cadence>> = {
-  0: { ageMs: 30_000, rows: 200_000, limit: 2_000_000 },
-  1: { ageMs: 300_000, rows: 1_000_000, limit: 8_000_000 },
-  2: { ageMs: 3_600_000, rows: 4_000_000, limit: 16_000_000 },
+  0: { ageMs: 30_000, rows: 200_000, limit: 500_000 },
+  1: { ageMs: 300_000, rows: 1_000_000, limit: 2_000_000 },
+  2: { ageMs: 3_600_000, rows: 4_000_000, limit: 4_000_000 },
 }
 
 export interface FoldReport {
@@ -55,6 +56,8 @@ interface Pending {
   rows: number
 }
 
+const earliest = (times: readonly Date[]) => new Date(times.reduce((a, b) => Math.min(a, b.getTime()), Number.POSITIVE_INFINITY))
+const latest = (times: readonly Date[]) => new Date(times.reduce((a, b) => Math.max(a, b.getTime()), Number.NEGATIVE_INFINITY))
 const levelOf = (pending: PendingLevel): RollupLevel => ROLLUP_LEVELS[pending] ?? '1d'
 const finerOf = (pending: PendingLevel): RollupLevel => ROLLUP_LEVELS[pending - 1] ?? '1m'
 const bin = (level: RollupLevel, column: string) => `date_bin('${LEVEL_SECONDS[level]} seconds', ${column}, '2000-01-01 00:00:00+00')`
@@ -85,6 +88,7 @@ export async function foldDue(client: PoolClient, level: PendingLevel, now: Date
     const taken = await takePending(client, level, cadence.limit)
     await makeRoom(client, level)
     await transaction(client, () => fold(client, level, taken))
+    await summarize(client, level, taken)
     report.parts += taken.ids.length
     report.rows += taken.rows
   }
@@ -137,6 +141,20 @@ async function makeRoom(client: PoolClient, level: PendingLevel): Promise<void> 
   await ensurePartitions(client, levelOf(level), days)
 }
 
+/** Bring the block-range indexes up to what was just written: blocks without a summary are read by every question. */
+async function summarize(client: PoolClient, level: PendingLevel, taken: Pending): Promise<void> {
+  const tier = levelOf(level)
+  await client.query(
+    `select brin_summarize_new_values(i.indexrelid)
+     from storage_partition s
+     join pg_index i on i.indrelid = to_regclass(s.name)
+     join pg_class c on c.oid = i.indexrelid
+     join pg_am a on a.oid = c.relam and a.amname = 'brin'
+     where s.relation = any($1) and s.range_from <= $3 and s.range_to > $2`,
+    [ROLLUPS.map(({ name }) => `${name}_${tier}_data`), earliest(taken.firsts), latest(taken.lasts)],
+  )
+}
+
 /** Inside a transaction: add the sums of `taken` to the next level, and make the new part pending for the level after that. */
 export async function fold(client: PoolClient, level: PendingLevel, taken: Pending): Promise<number> {
   if (taken.ids.length === 0) return 0
@@ -148,7 +166,7 @@ export async function fold(client: PoolClient, level: PendingLevel, taken: Pendi
     const source =
       level === 0
         ? `select f.time as at, ${columns}, f.bytes, f.packets, f.sampling_rate from flow f
-             where f.batch = p.id and f.time >= p.first and f.time <= p.last and f.event_kind is null offset 0`
+             where f.batch = p.id and f.event_kind is null offset 0`
         : `select f.bucket as at, ${columns}, ${ROLLUP_SUMS.map((sum) => `f.${sum}`).join(', ')} from ${name}_${finerOf(level)}_data f
              where f.fold = p.id and f.bucket >= p.first and f.bucket <= p.last offset 0`
     const sums = level === 0 ? RAW_SUMS : ROLLUP_SUMS.map((sum) => boundedSum(`f.${sum}`))
@@ -156,15 +174,15 @@ export async function fold(client: PoolClient, level: PendingLevel, taken: Pendi
       `insert into ${name}_${to}_data (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
        select ${bin(to, 'f.at')}, ${columns}, ${sums.join(', ')}, $4
        from unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) p (id, first, last) cross join lateral (${source}) f
-       group by 1, ${columns}`,
+       group by 1, ${columns}
+       -- In the order of buckets, so that a block range holds few of them even when some rows came late.
+       order by 1`,
       [taken.ids, taken.firsts, taken.lasts, part],
     )
     written += rowCount ?? 0
   }
   await client.query('delete from rollup_pending where level = $1 and id = any($2)', [level, taken.ids])
-  const first = taken.firsts.reduce((a, b) => (a < b ? a : b))
-  const last = taken.lasts.reduce((a, b) => (a > b ? a : b))
-  if (level < 2) await addPending(client, level === 0 ? 1 : 2, part, first, last, written)
+  if (level < 2) await addPending(client, level === 0 ? 1 : 2, part, earliest(taken.firsts), latest(taken.lasts), written)
   if (level > 0) await countParts(client, to, part)
   return part
 }
@@ -240,7 +258,8 @@ export async function compact(client: PoolClient, level: RollupLevel, buckets: r
        select bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.map(boundedSum).join(', ')}, 0 from taken
        group by bucket, ${dims.join(', ')}
        -- Flows that were deleted left parts that cancel out.
-       having sum(flows) <> 0`,
+       having sum(flows) <> 0
+       order by 1`,
       [buckets, pending],
     )
   }

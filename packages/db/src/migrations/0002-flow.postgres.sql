@@ -55,8 +55,9 @@ create table flow (
   extra jsonb
 ) partition by range (time);
 
--- Every question has a time range; `batch` finds what is not folded yet. Both grow at the right edge only, which keeps them cheap.
-create index flow_time_idx on flow (time desc);
+-- Every question has a time range; `batch` finds what is not folded yet. Both ascend as rows arrive: a B-tree that grows at its right
+-- edge stays full (23 and 7 octets a row; descending, time takes 40).
+create index flow_time_idx on flow (time);
 create index flow_batch_idx on flow (batch);
 
 -- What the next level does not hold yet. Level 0: rows of flow by batch; 1: parts of the _1m tables by fold; 2: parts of the _1h tables.

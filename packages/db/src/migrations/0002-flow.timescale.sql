@@ -55,8 +55,9 @@ create table flow (
 );
 
 select create_hypertable('flow', by_range('time', interval '6 hours'), create_default_indexes => false);
--- The only index: every question has a time range, and each further index is paid for on every row that arrives.
-create index flow_time_idx on flow (time desc);
+-- The only index: every question has a time range, and each further index is paid for on every row that arrives. Ascending as the rows
+-- do: 23 octets a row instead of 40; newest first reads it backwards.
+create index flow_time_idx on flow (time);
 
 -- Newest first is the order in which people read flows; rows of one moment resemble each other enough without segments,
 -- and a segment per exporter would leave short batches where exporters are many.
