@@ -2,20 +2,30 @@ import { copyAddress } from './address.ts'
 import { hex, u8, u16, u32 } from './bytes.ts'
 import { type CustomElement, ElementRegistry } from './elements.ts'
 import { createFlowRecord, resetFlowRecord } from './flow.ts'
+import { describeExporter, describeTemplates, type ExporterInfo, type TemplateInfo } from './inventory.ts'
 import { IPFIX_HEADER, readIpfixSets } from './ipfix.ts'
 import { DEFAULT_LIMITS, type DecoderLimits } from './limits.ts'
-import { V1_HEADER, V1_RECORD, V5_HEADER, V5_RECORD, V7_RECORD, readV1Record, readV5Record, readV7Record, v5SamplingRate } from './netflow5.ts'
-import { V8_HEADER, readV8Record, v8RecordOctets } from './netflow8.ts'
-import { V9_HEADER, readV9Sets } from './netflow9.ts'
+import {
+  readV1Record,
+  readV5Record,
+  readV7Record,
+  V1_HEADER,
+  V1_RECORD,
+  V5_HEADER,
+  V5_RECORD,
+  V7_RECORD,
+  v5SamplingRate,
+} from './netflow5.ts'
+import { readV8Record, V8_HEADER, v8RecordOctets } from './netflow8.ts'
+import { readV9Sets, V9_HEADER } from './netflow9.ts'
 import type { ParkingCounters } from './parking.ts'
 import { PROBLEM, ProblemList } from './problems.ts'
 import { RecordReader } from './reader.ts'
 import { ABSENT, type DatagramResult, type DatagramSource, type FlowRecord, type FlowSink, type FlowType } from './record.ts'
 import { type MessageContext, SetDecoder } from './sets.ts'
-import { SflowDecoder, createSflowHeader, readSflowHeader } from './sflow.ts'
+import { createSflowHeader, readSflowHeader, SflowDecoder } from './sflow.ts'
 import { type RestoreOutcome, readSnapshot, writeSnapshot } from './snapshot.ts'
 import { Exporter, type TemplateCounters } from './store.ts'
-import { type ExporterInfo, type TemplateInfo, describeExporter, describeTemplates } from './inventory.ts'
 
 export interface DecoderOptions {
   limits?: Partial<DecoderLimits>
@@ -222,7 +232,10 @@ export class Decoder {
     }
     this.#probationOctets += exporter.octets - exporter.accounted
     exporter.accounted = exporter.octets
-    while (this.#probation.size > 1 && (this.#probation.size > this.limits.probationExporters || this.#probationOctets > this.limits.probationOctets)) {
+    while (
+      this.#probation.size > 1 &&
+      (this.#probation.size > this.limits.probationExporters || this.#probationOctets > this.limits.probationOctets)
+    ) {
       const [address, oldest] = this.#probation.entries().next().value ?? ['', null]
       if (oldest === null || oldest === exporter) break
       this.#probation.delete(address)
@@ -295,7 +308,13 @@ export class Decoder {
     const exporter = this.#exporter(source)
     const sequence = version === 1 ? ABSENT : u32(b, 16)
     const engine = version === 5 || version === 8 ? u16(b, 20) : 0
-    this.#stamp(version === 1 ? 'NETFLOW_V1' : version === 5 ? 'NETFLOW_V5' : version === 7 ? 'NETFLOW_V7' : 'NETFLOW_V8', exporter, source, sequence, version === 5 || version === 8 ? engine : ABSENT)
+    this.#stamp(
+      version === 1 ? 'NETFLOW_V1' : version === 5 ? 'NETFLOW_V5' : version === 7 ? 'NETFLOW_V7' : 'NETFLOW_V8',
+      exporter,
+      source,
+      sequence,
+      version === 5 || version === 8 ? engine : ABSENT,
+    )
     result.observationDomainId = engine
     result.exportTimeMs = exportMs
     result.sets = 1
@@ -304,7 +323,10 @@ export class Decoder {
       this.#problems.add(PROBLEM.AGGREGATION, 22, `aggregation ${aggregation} of version 8`)
       return
     }
-    if (sequence !== ABSENT) result.lost += exporter.stream(`${version}/${engine}/${aggregation}`, this.limits).observe(this.#port(exporter, source), sequence, count, count, upTime)
+    if (sequence !== ABSENT)
+      result.lost += exporter
+        .stream(`${version}/${engine}/${aggregation}`, this.limits)
+        .observe(this.#port(exporter, source), sequence, count, count, upTime)
     const room = Math.floor((b.length - header) / octets)
     if (count > room) {
       result.malformedSets = 1
@@ -320,7 +342,16 @@ export class Decoder {
     this.#fixedRecords(version, Math.min(count, room, this.limits.recordsPerDatagram), b, header, octets, aggregation, exporter, sink)
   }
 
-  #fixedRecords(version: number, count: number, b: Uint8Array, header: number, octets: number, aggregation: number, exporter: Exporter, sink: FlowSink): void {
+  #fixedRecords(
+    version: number,
+    count: number,
+    b: Uint8Array,
+    header: number,
+    octets: number,
+    aggregation: number,
+    exporter: Exporter,
+    sink: FlowSink,
+  ): void {
     const r = this.#record
     const clock = this.#clock
     if (version === 5) r.samplingRate = v5SamplingRate(u16(b, 22))

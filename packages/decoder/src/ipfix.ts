@@ -37,6 +37,8 @@ export function readIpfixSets(
       result.sets++
       result.malformedSets++
       problems.add(PROBLEM.SET_LENGTH, at, `set ${id} says ${length} octets, ${to - at} remain`)
+      // The records that are whole still count: some exporters leave the padding of the last set out of the message length.
+      if (length >= 4 && id >= 256) sets.cutDataSet(m, id, b, at + 4, Math.min(at + length, b.length))
       return
     }
     result.sets++
@@ -60,7 +62,15 @@ export function readIpfixSets(
  *
  * What remains behind the last template and is too short for another is padding, whatever its length or content of zeros.
  */
-function readTemplates(sets: SetDecoder, m: MessageContext, b: Uint8Array, setId: number, from: number, to: number, problems: ProblemList): boolean {
+function readTemplates(
+  sets: SetDecoder,
+  m: MessageContext,
+  b: Uint8Array,
+  setId: number,
+  from: number,
+  to: number,
+  problems: ProblemList,
+): boolean {
   const options = setId === 3
   let at = from
   while (to - at >= 4) {

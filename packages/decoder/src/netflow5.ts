@@ -11,13 +11,13 @@ import { ABSENT, type FlowRecord } from './record.ts'
  *
  *     octets 0–39 of every record:
  *       source 4 · destination 4 · next hop 4 · input 2 · output 2 · packets 4 · octets 4 · first 4 · last 4 · source port 2 · destination port 2
- *     version 1 (52): … · pad 2 · protocol 1 · TOS 1 · TCP flags 1 · pad 3 · reserved 8
+ *     version 1 (48): … · pad 2 · protocol 1 · TOS 1 · TCP flags 1 · pad 3 · reserved 4
  *     version 5 (48): … · pad 1 · TCP flags 1 · protocol 1 · TOS 1 · source AS 2 · destination AS 2 · source mask 1 · destination mask 1 · pad 2
  *     version 7 (52): … · flags 1 · TCP flags 1 · protocol 1 · TOS 1 · source AS 2 · destination AS 2 · source mask 1 · destination mask 1 · flags 2 · router 4
  */
 export const V1_HEADER = 16
 export const V5_HEADER = 24
-export const V1_RECORD = 52
+export const V1_RECORD = 48
 export const V5_RECORD = 48
 export const V7_RECORD = 52
 

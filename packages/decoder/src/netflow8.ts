@@ -1,6 +1,6 @@
 import { setAddress4 } from './address.ts'
 import { u8, u16, u32 } from './bytes.ts'
-import { type UptimeClock, fromUpTime } from './netflow5.ts'
+import { fromUpTime, type UptimeClock } from './netflow5.ts'
 import type { FlowRecord } from './record.ts'
 
 /**
@@ -15,7 +15,19 @@ import type { FlowRecord } from './record.ts'
  */
 export const V8_HEADER = 28
 
-type Field = 'srcAddr' | 'dstAddr' | 'srcAs' | 'dstAs' | 'inIf' | 'outIf' | 'proto' | 'srcPort' | 'dstPort' | 'srcMask' | 'dstMask' | 'ipTos'
+type Field =
+  | 'srcAddr'
+  | 'dstAddr'
+  | 'srcAs'
+  | 'dstAs'
+  | 'inIf'
+  | 'outIf'
+  | 'proto'
+  | 'srcPort'
+  | 'dstPort'
+  | 'srcMask'
+  | 'dstMask'
+  | 'ipTos'
 
 interface Scheme {
   readonly octets: number
@@ -28,20 +40,225 @@ interface Scheme {
 const ROUTER: Scheme['counters'] = [0, 4, 8, 12, 16]
 
 const SCHEMES = new Map<number, Scheme>([
-  [1, { octets: 28, name: 'AS', counters: ROUTER, fields: [['srcAs', 20], ['dstAs', 22], ['inIf', 24], ['outIf', 26]] }],
-  [2, { octets: 28, name: 'ProtocolPort', counters: ROUTER, fields: [['proto', 20], ['srcPort', 24], ['dstPort', 26]] }],
-  [3, { octets: 32, name: 'SourcePrefix', counters: ROUTER, fields: [['srcAddr', 20], ['srcMask', 24], ['srcAs', 26], ['inIf', 28]] }],
-  [4, { octets: 32, name: 'DestinationPrefix', counters: ROUTER, fields: [['dstAddr', 20], ['dstMask', 24], ['dstAs', 26], ['outIf', 28]] }],
-  [5, { octets: 40, name: 'Prefix', counters: ROUTER, fields: [['srcAddr', 20], ['dstAddr', 24], ['dstMask', 28], ['srcMask', 29], ['srcAs', 32], ['dstAs', 34], ['inIf', 36], ['outIf', 38]] }],
-  [6, { octets: 32, name: 'Destination', counters: [-1, 4, 8, 12, 16], fields: [['dstAddr', 0], ['outIf', 20], ['ipTos', 22]] }],
-  [7, { octets: 40, name: 'SourceDestination', counters: [-1, 8, 12, 16, 20], fields: [['dstAddr', 0], ['srcAddr', 4], ['outIf', 24], ['inIf', 26], ['ipTos', 28]] }],
-  [8, { octets: 44, name: 'FullFlow', counters: [-1, 12, 16, 20, 24], fields: [['dstAddr', 0], ['srcAddr', 4], ['dstPort', 8], ['srcPort', 10], ['outIf', 28], ['inIf', 30], ['ipTos', 32], ['proto', 33]] }],
-  [9, { octets: 32, name: 'TosAS', counters: ROUTER, fields: [['srcAs', 20], ['dstAs', 22], ['inIf', 24], ['outIf', 26], ['ipTos', 28]] }],
-  [10, { octets: 32, name: 'TosProtocolPort', counters: ROUTER, fields: [['proto', 20], ['ipTos', 21], ['srcPort', 24], ['dstPort', 26], ['inIf', 28], ['outIf', 30]] }],
-  [11, { octets: 32, name: 'TosSourcePrefix', counters: ROUTER, fields: [['srcAddr', 20], ['srcMask', 24], ['ipTos', 25], ['srcAs', 26], ['inIf', 28]] }],
-  [12, { octets: 32, name: 'TosDestinationPrefix', counters: ROUTER, fields: [['dstAddr', 20], ['dstMask', 24], ['ipTos', 25], ['dstAs', 26], ['outIf', 28]] }],
-  [13, { octets: 40, name: 'TosPrefix', counters: ROUTER, fields: [['srcAddr', 20], ['dstAddr', 24], ['dstMask', 28], ['srcMask', 29], ['ipTos', 30], ['srcAs', 32], ['dstAs', 34], ['inIf', 36], ['outIf', 38]] }],
-  [14, { octets: 40, name: 'TosPrefixPort', counters: ROUTER, fields: [['srcAddr', 20], ['dstAddr', 24], ['dstMask', 28], ['srcMask', 29], ['ipTos', 30], ['proto', 31], ['srcPort', 32], ['dstPort', 34], ['inIf', 36], ['outIf', 38]] }],
+  [
+    1,
+    {
+      octets: 28,
+      name: 'AS',
+      counters: ROUTER,
+      fields: [
+        ['srcAs', 20],
+        ['dstAs', 22],
+        ['inIf', 24],
+        ['outIf', 26],
+      ],
+    },
+  ],
+  [
+    2,
+    {
+      octets: 28,
+      name: 'ProtocolPort',
+      counters: ROUTER,
+      fields: [
+        ['proto', 20],
+        ['srcPort', 24],
+        ['dstPort', 26],
+      ],
+    },
+  ],
+  [
+    3,
+    {
+      octets: 32,
+      name: 'SourcePrefix',
+      counters: ROUTER,
+      fields: [
+        ['srcAddr', 20],
+        ['srcMask', 24],
+        ['srcAs', 26],
+        ['inIf', 28],
+      ],
+    },
+  ],
+  [
+    4,
+    {
+      octets: 32,
+      name: 'DestinationPrefix',
+      counters: ROUTER,
+      fields: [
+        ['dstAddr', 20],
+        ['dstMask', 24],
+        ['dstAs', 26],
+        ['outIf', 28],
+      ],
+    },
+  ],
+  [
+    5,
+    {
+      octets: 40,
+      name: 'Prefix',
+      counters: ROUTER,
+      fields: [
+        ['srcAddr', 20],
+        ['dstAddr', 24],
+        ['dstMask', 28],
+        ['srcMask', 29],
+        ['srcAs', 32],
+        ['dstAs', 34],
+        ['inIf', 36],
+        ['outIf', 38],
+      ],
+    },
+  ],
+  [
+    6,
+    {
+      octets: 32,
+      name: 'Destination',
+      counters: [-1, 4, 8, 12, 16],
+      fields: [
+        ['dstAddr', 0],
+        ['outIf', 20],
+        ['ipTos', 22],
+      ],
+    },
+  ],
+  [
+    7,
+    {
+      octets: 40,
+      name: 'SourceDestination',
+      counters: [-1, 8, 12, 16, 20],
+      fields: [
+        ['dstAddr', 0],
+        ['srcAddr', 4],
+        ['outIf', 24],
+        ['inIf', 26],
+        ['ipTos', 28],
+      ],
+    },
+  ],
+  [
+    8,
+    {
+      octets: 44,
+      name: 'FullFlow',
+      counters: [-1, 12, 16, 20, 24],
+      fields: [
+        ['dstAddr', 0],
+        ['srcAddr', 4],
+        ['dstPort', 8],
+        ['srcPort', 10],
+        ['outIf', 28],
+        ['inIf', 30],
+        ['ipTos', 32],
+        ['proto', 33],
+      ],
+    },
+  ],
+  [
+    9,
+    {
+      octets: 32,
+      name: 'TosAS',
+      counters: ROUTER,
+      fields: [
+        ['srcAs', 20],
+        ['dstAs', 22],
+        ['inIf', 24],
+        ['outIf', 26],
+        ['ipTos', 28],
+      ],
+    },
+  ],
+  [
+    10,
+    {
+      octets: 32,
+      name: 'TosProtocolPort',
+      counters: ROUTER,
+      fields: [
+        ['proto', 20],
+        ['ipTos', 21],
+        ['srcPort', 24],
+        ['dstPort', 26],
+        ['inIf', 28],
+        ['outIf', 30],
+      ],
+    },
+  ],
+  [
+    11,
+    {
+      octets: 32,
+      name: 'TosSourcePrefix',
+      counters: ROUTER,
+      fields: [
+        ['srcAddr', 20],
+        ['srcMask', 24],
+        ['ipTos', 25],
+        ['srcAs', 26],
+        ['inIf', 28],
+      ],
+    },
+  ],
+  [
+    12,
+    {
+      octets: 32,
+      name: 'TosDestinationPrefix',
+      counters: ROUTER,
+      fields: [
+        ['dstAddr', 20],
+        ['dstMask', 24],
+        ['ipTos', 25],
+        ['dstAs', 26],
+        ['outIf', 28],
+      ],
+    },
+  ],
+  [
+    13,
+    {
+      octets: 40,
+      name: 'TosPrefix',
+      counters: ROUTER,
+      fields: [
+        ['srcAddr', 20],
+        ['dstAddr', 24],
+        ['dstMask', 28],
+        ['srcMask', 29],
+        ['ipTos', 30],
+        ['srcAs', 32],
+        ['dstAs', 34],
+        ['inIf', 36],
+        ['outIf', 38],
+      ],
+    },
+  ],
+  [
+    14,
+    {
+      octets: 40,
+      name: 'TosPrefixPort',
+      counters: ROUTER,
+      fields: [
+        ['srcAddr', 20],
+        ['dstAddr', 24],
+        ['dstMask', 28],
+        ['srcMask', 29],
+        ['ipTos', 30],
+        ['proto', 31],
+        ['srcPort', 32],
+        ['dstPort', 34],
+        ['inIf', 36],
+        ['outIf', 38],
+      ],
+    },
+  ],
 ])
 
 /** Octets of one record of an aggregation scheme, or 0 when there is no such scheme. */

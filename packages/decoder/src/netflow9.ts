@@ -11,13 +11,25 @@ import { type FieldSpec, V9_SCOPE } from './template.ts'
  *     header: version 2 · count 2 · sysUpTime 4 · seconds 4 · sequence 4 · source id 4
  *     flowset: id 2 · length 2 (with this header) · body
  *
- * The count is not used: some exporters count flowsets in it, some records. Lengths need not be multiples of four.
+ * The count is not trusted: some exporters count flowsets in it, some records, softflowd only data records. It decides in one
+ * case: what lies beyond it by either reading, and does not divide into flowsets up to the end, is no part of the packet.
+ * Lengths need not be multiples of four.
  */
 export const V9_HEADER = 20
 
 /** Read the flowsets of one packet. `from` is behind the header. Never throws; each turn moves on by at least 4 octets. */
-export function readV9Sets(sets: SetDecoder, m: MessageContext, b: Uint8Array, from: number, limits: DecoderLimits, result: DatagramResult, problems: ProblemList): void {
+export function readV9Sets(
+  sets: SetDecoder,
+  m: MessageContext,
+  b: Uint8Array,
+  from: number,
+  limits: DecoderLimits,
+  result: DatagramResult,
+  problems: ProblemList,
+): void {
   const to = b.length
+  const count = u16(b, 2)
+  let sound = false
   let at = from
   for (let n = 0; to - at >= 4; n++) {
     if (n >= limits.setsPerDatagram) {
@@ -38,6 +50,14 @@ export function readV9Sets(sets: SetDecoder, m: MessageContext, b: Uint8Array, f
         result.sets++
         result.malformedSets++
         problems.add(PROBLEM.SET_LENGTH, at, `flowset ${id} says ${length} octets, ${to - at} remain`)
+        if (length >= 4 && id >= 256) sets.cutDataSet(m, id, b, at + 4, to)
+        return
+      }
+    }
+    if (n >= count && !sound && result.flows + result.templates + result.optionsTemplates + result.optionsRecords >= count) {
+      sound = divides(b, at)
+      if (!sound) {
+        problems.add(PROBLEM.TRAILING, at, `${to - at} octets behind the ${count} records announced`)
         return
       }
     }
@@ -55,6 +75,18 @@ export function readV9Sets(sets: SetDecoder, m: MessageContext, b: Uint8Array, f
     } else sets.dataSet(m, id, b, at + 4, end)
     at = end
   }
+}
+
+/** Whether the octets from `from` on are flowsets up to the end, by their ids and lengths. */
+function divides(b: Uint8Array, from: number): boolean {
+  let at = from
+  while (b.length - at >= 4) {
+    const id = u16(b, at)
+    const length = u16(b, at + 2)
+    if ((id > 1 && id < 256) || length < 4 || at + length > b.length) return allZero(b, at, b.length)
+    at += length
+  }
+  return true
 }
 
 /**     template id 2 · field count 2 · (type 2 · length 2)*     (RFC 3954, section 5.2) */
@@ -88,7 +120,14 @@ function readTemplates(sets: SetDecoder, m: MessageContext, b: Uint8Array, from:
 }
 
 /**     template id 2 · scope octets 2 · option octets 2 · (type 2 · length 2)*     (RFC 3954, section 6.1) */
-function readOptionsTemplates(sets: SetDecoder, m: MessageContext, b: Uint8Array, from: number, to: number, problems: ProblemList): boolean {
+function readOptionsTemplates(
+  sets: SetDecoder,
+  m: MessageContext,
+  b: Uint8Array,
+  from: number,
+  to: number,
+  problems: ProblemList,
+): boolean {
   let at = from
   while (to - at >= 6) {
     const id = u16(b, at)

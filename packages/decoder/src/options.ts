@@ -1,7 +1,7 @@
 import { exactUint, float, text, u8, uint } from './bytes.ts'
 import type { DecoderLimits } from './limits.ts'
-import { ABSENT, type DatagramSource, type FlowSink } from './record.ts'
 import { applicationKey, samplingRate } from './reader.ts'
+import { ABSENT, type DatagramSource, type FlowSink } from './record.ts'
 import type { Domain } from './store.ts'
 import { locate } from './structured.ts'
 import { type Template, V9_SCOPE } from './template.ts'
@@ -141,7 +141,8 @@ function keep(r: OptionsRecord, domain: Domain, port: number, source: DatagramSo
   }
   if (r.applicationKey >= 0 && (r.applicationName !== '' || r.applicationDescription !== '')) {
     const name = r.applicationName === '' ? r.applicationDescription : r.applicationName
-    if (domain.applications.has(r.applicationKey) || domain.applications.size < limits.applicationsPerDomain) domain.applications.set(r.applicationKey, name)
+    if (domain.applications.has(r.applicationKey) || domain.applications.size < limits.applicationsPerDomain)
+      domain.applications.set(r.applicationKey, name)
     tell('application', r.applicationId, name, r.applicationDescription)
   }
   if (r.interfaceIndex > 0 && (r.interfaceName !== '' || r.interfaceDescription !== '')) {

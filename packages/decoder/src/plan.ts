@@ -1,7 +1,7 @@
 import { ALSO_EXTRA, SILENT, TARGETS } from './candidates.ts'
 import type { ElementRegistry, ElementType } from './elements.ts'
-import { OP } from './operations.ts'
 import type { DecoderLimits } from './limits.ts'
+import { OP } from './operations.ts'
 import { type FieldSpec, V9_SCOPE, VARIABLE } from './template.ts'
 
 /** A field that goes to `extra`, under which name and read how. `mpls` is the label of a stack entry. */
@@ -81,7 +81,8 @@ export function compile(fields: readonly FieldSpec[], registry: ElementRegistry,
   const skipZero: number[] = []
   const chosen = new Set<number>()
   for (const target of TARGETS) {
-    if (target.name.startsWith('responder') && !chosen.has(target.name === 'responderBytes' ? OP.INITIATOR_BYTES : OP.INITIATOR_PACKETS)) continue
+    if (target.name.startsWith('responder') && !chosen.has(target.name === 'responderBytes' ? OP.INITIATOR_BYTES : OP.INITIATOR_PACKETS))
+      continue
     const found: { at: number; op: number }[] = []
     for (const candidate of target.candidates) {
       const at = first.get(`${candidate.pen}/${candidate.id}`)
@@ -130,7 +131,15 @@ export function compile(fields: readonly FieldSpec[], registry: ElementRegistry,
     icmpFromPort: any(OP.PROTO) && any(OP.DST_PORT) && !any(OP.ICMP_TYPE, OP.ICMP_TYPE_CODE),
     icmpFields: any(OP.ICMP_TYPE, OP.ICMP_TYPE_CODE),
     twoFamilies,
-    samples: any(OP.SAMPLER_ID, OP.SAMPLING_INTERVAL, OP.PACKET_INTERVAL, OP.PACKET_SPACE, OP.SAMPLE_SIZE, OP.SAMPLE_POPULATION, OP.SAMPLING_PROBABILITY),
+    samples: any(
+      OP.SAMPLER_ID,
+      OP.SAMPLING_INTERVAL,
+      OP.PACKET_INTERVAL,
+      OP.PACKET_SPACE,
+      OP.SAMPLE_SIZE,
+      OP.SAMPLE_POPULATION,
+      OP.SAMPLING_PROBABILITY,
+    ),
     times,
     application: any(OP.APPLICATION_ID),
     biflow,
@@ -138,7 +147,12 @@ export function compile(fields: readonly FieldSpec[], registry: ElementRegistry,
   }
 }
 
-function extraFields(fields: readonly FieldSpec[], used: ReadonlySet<number>, registry: ElementRegistry, limits: DecoderLimits): ExtraField[] {
+function extraFields(
+  fields: readonly FieldSpec[],
+  used: ReadonlySet<number>,
+  registry: ElementRegistry,
+  limits: DecoderLimits,
+): ExtraField[] {
   const extras: ExtraField[] = []
   const names = new Map<string, number>()
   for (const [i, field] of fields.entries()) {

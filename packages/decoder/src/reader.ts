@@ -1,7 +1,7 @@
 import { setAddress4, setAddress16, swapAddresses } from './address.ts'
 import { allZero, big64, float, text, u8, u16, u32, uint } from './bytes.ts'
-import { resetFlowRecord } from './flow.ts'
 import type { ElementRegistry } from './elements.ts'
+import { resetFlowRecord } from './flow.ts'
 import type { DecoderLimits } from './limits.ts'
 import { OP } from './operations.ts'
 import { HEADER, PacketReader } from './packet.ts'
@@ -610,7 +610,8 @@ export class RecordReader {
     }
     const around = this.#around
     if (around === null) return
-    if (plan.application && r.applicationName === '' && this.#applicationId >= 0) r.applicationName = around.applicationName(this.#applicationId)
+    if (plan.application && r.applicationName === '' && this.#applicationId >= 0)
+      r.applicationName = around.applicationName(this.#applicationId)
     r.samplingRate = plan.samples ? this.#rate(around) : this.#commonRate
     if (this.#byInterface && r.samplingRate === ABSENT && r.inIf !== ABSENT) r.samplingRate = around.rateOfInterface(r.inIf)
     if (plan.extras.length > 0) this.#extras(plan, around, b, base, places, lengths)
@@ -679,7 +680,13 @@ export class RecordReader {
       if (length === 0) continue
       const type = field.type
       if (type === 'list' || type === 'stl' || type === 'stml') {
-        out[field.name] = formatList(type, { registry: this.#registry, limits: this.#limits, template: (id) => around.template(id) }, b, at, at + length)
+        out[field.name] = formatList(
+          type,
+          { registry: this.#registry, limits: this.#limits, template: (id) => around.template(id) },
+          b,
+          at,
+          at + length,
+        )
         continue
       }
       const value = readValue(type, b, at, length, this.#limits.valueOctets)
@@ -739,7 +746,14 @@ export class RecordReader {
  * N of "1 in N" from whichever elements were sent, or ABSENT: samplingInterval and samplerRandomInterval say N (34, 50); of PSAMP,
  * `interval` packets are taken and `space` left out (305, 306), `size` of `population` (309, 310), or each with a probability (311).
  */
-export function samplingRate(interval: number, packets: number, space: number, size: number, population: number, probability: number): number {
+export function samplingRate(
+  interval: number,
+  packets: number,
+  space: number,
+  size: number,
+  population: number,
+  probability: number,
+): number {
   if (interval > 0) return plausibleRate(interval)
   const swappedPackets = packets > 0 ? plausibleRate(packets) : 0
   if (swappedPackets > 0 && space >= 0) return Math.max(1, Math.round((swappedPackets + plausibleRate(space)) / swappedPackets))

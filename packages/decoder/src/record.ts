@@ -2,14 +2,7 @@
 export const ABSENT = -1
 
 /** The export formats, spelled as the interchange record's `type`. */
-export type FlowType =
-  | 'NETFLOW_V1'
-  | 'NETFLOW_V5'
-  | 'NETFLOW_V7'
-  | 'NETFLOW_V8'
-  | 'NETFLOW_V9'
-  | 'IPFIX'
-  | 'SFLOW_5'
+export type FlowType = 'NETFLOW_V1' | 'NETFLOW_V5' | 'NETFLOW_V7' | 'NETFLOW_V8' | 'NETFLOW_V9' | 'IPFIX' | 'SFLOW_5'
 
 /** An IP address in network order: the first `length` octets of `bytes`. `length` is 0 (absent), 4 or 16. */
 export interface Address {

@@ -8,7 +8,7 @@ import { PROBLEM, type ProblemList } from './problems.ts'
 import type { RecordReader } from './reader.ts'
 import type { DatagramResult, DatagramSource, FlowSink, FlowType } from './record.ts'
 import type { Domain, Exporter, TemplateCounters } from './store.ts'
-import { type FieldSpec, type Template, isContested } from './template.ts'
+import { type FieldSpec, isContested, type Template } from './template.ts'
 
 /** What the sets of one message have in common. Filled by the format's reader before its sets. */
 export interface MessageContext {
@@ -91,7 +91,11 @@ export class SetDecoder {
     for (const field of fields) minimum += field.length === 0xffff ? 1 : field.length
     if (minimum === 0 || fields.length > this.#limits.fieldsPerTemplate) {
       counters.refused++
-      this.#problems.add(PROBLEM.TEMPLATE_REFUSED, offset, minimum === 0 ? `template ${id} has records of no octets` : `template ${id} has ${fields.length} fields`)
+      this.#problems.add(
+        PROBLEM.TEMPLATE_REFUSED,
+        offset,
+        minimum === 0 ? `template ${id} has records of no octets` : `template ${id} has ${fields.length} fields`,
+      )
       // The old meaning of the id no longer holds, whatever the new one is.
       m.exporter.withdraw(m.domain, m.port, id, { ...counters })
       return
@@ -104,7 +108,11 @@ export class SetDecoder {
     }
     if (counters.redefined !== changed) {
       const contested = isContested(template, m.receivedMs) ? ', for the third time in ten minutes: contested' : ''
-      this.#problems.add(PROBLEM.TEMPLATE_CHANGED, offset, `template ${id} of domain ${m.domain.id} has other fields than before${contested}`)
+      this.#problems.add(
+        PROBLEM.TEMPLATE_CHANGED,
+        offset,
+        `template ${id} of domain ${m.domain.id} has other fields than before${contested}`,
+      )
     }
     this.parking.arrived(m.exporter, m.domain, template)
   }
@@ -132,6 +140,14 @@ export class SetDecoder {
     if (end < 0) this.#result.malformedSets++
     else if (template.options) this.#result.optionsSets++
     else this.#result.decodedSets++
+  }
+
+  /** The whole records of a set that runs past its message. It counts as malformed whatever they say, and is never parked. */
+  cutDataSet(m: MessageContext, id: number, b: Uint8Array, from: number, to: number): void {
+    const template = m.domain.find(m.port, id)
+    if (template === undefined) return
+    this.messageRecords = -1
+    this.#records(m, template, b, from, to, true)
   }
 
   #park(m: MessageContext, id: number, b: Uint8Array, from: number, to: number): void {

@@ -63,17 +63,33 @@ function saveDomain(domain: Domain): SavedDomain | null {
   const templates: SavedTemplate[] = []
   for (const t of domain.templates.values()) {
     if (t.port > 65535) continue
-    templates.push({ p: t.port, i: t.id, o: t.options ? 1 : 0, s: t.scopes, f: t.fields.flatMap((f) => [f.pen, f.id, f.length]), d: t.definedMs, c: t.changes })
+    templates.push({
+      p: t.port,
+      i: t.id,
+      o: t.options ? 1 : 0,
+      s: t.scopes,
+      f: t.fields.flatMap((f) => [f.pen, f.id, f.length]),
+      d: t.definedMs,
+      c: t.changes,
+    })
   }
   const rates: SavedDomain['r'] = []
-  for (const [session, table] of domain.samplers) if (session <= 65535) rates.push([session, table.rate, [...table.byId], [...table.byInterface]])
+  for (const [session, table] of domain.samplers)
+    if (session <= 65535) rates.push([session, table.rate, [...table.byId], [...table.byInterface]])
   if (templates.length === 0 && rates.length === 0 && domain.applications.size === 0) return null
   return { i: domain.id, x: domain.ipfix ? 1 : 0, b: domain.bootMs, t: templates, r: rates, a: [...domain.applications] }
 }
 
 /** Parse and check a snapshot. Never throws; the exporters are new objects that nothing else refers to. */
-export function readSnapshot(snapshot: string | Uint8Array, now: number, limits: DecoderLimits): { exporters: Exporter[]; outcome: RestoreOutcome } {
-  const refuse = (problem: string): { exporters: Exporter[]; outcome: RestoreOutcome } => ({ exporters: [], outcome: { exporters: 0, templates: 0, problem } })
+export function readSnapshot(
+  snapshot: string | Uint8Array,
+  now: number,
+  limits: DecoderLimits,
+): { exporters: Exporter[]; outcome: RestoreOutcome } {
+  const refuse = (problem: string): { exporters: Exporter[]; outcome: RestoreOutcome } => ({
+    exporters: [],
+    outcome: { exporters: 0, templates: 0, problem },
+  })
   if (snapshot.length > limits.snapshotOctets) return refuse(`the snapshot has more than ${limits.snapshotOctets} octets`)
   const octets = typeof snapshot === 'string' ? new TextEncoder().encode(snapshot) : snapshot
   const newline = octets.subarray(0, 128).indexOf(10)
@@ -86,8 +102,13 @@ export function readSnapshot(snapshot: string | Uint8Array, now: number, limits:
   if (String(body.length) !== length) return refuse(`the snapshot is cut: ${body.length} of ${length} octets`)
   if (crc32(body).toString(16) !== sum) return refuse('the checksum of the snapshot is wrong')
   try {
-    const exporters = (JSON.parse(new TextDecoder().decode(body)) as SavedExporter[]).slice(0, limits.exporters).map((saved) => restoreExporter(saved, now, limits))
-    return { exporters, outcome: { exporters: exporters.length, templates: exporters.reduce((sum, e) => sum + e.templateCount, 0), problem: null } }
+    const exporters = (JSON.parse(new TextDecoder().decode(body)) as SavedExporter[])
+      .slice(0, limits.exporters)
+      .map((saved) => restoreExporter(saved, now, limits))
+    return {
+      exporters,
+      outcome: { exporters: exporters.length, templates: exporters.reduce((sum, e) => sum + e.templateCount, 0), problem: null },
+    }
   } catch (error) {
     return refuse(`the snapshot does not read: ${error instanceof Error ? error.message : String(error)}`)
   }

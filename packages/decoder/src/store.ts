@@ -1,9 +1,9 @@
 import { createAddress, parseAddress } from './address.ts'
 import type { DecoderLimits } from './limits.ts'
-import { ABSENT } from './record.ts'
 import type { RecordSurroundings } from './reader.ts'
+import { ABSENT } from './record.ts'
 import { Stream } from './stream.ts'
-import { type FieldSpec, type Template, createTemplate, sameDefinition, templateOctets } from './template.ts'
+import { createTemplate, type FieldSpec, sameDefinition, type Template, templateOctets } from './template.ts'
 
 /** What happened to templates; the decoder adds these up. */
 export interface TemplateCounters {
@@ -26,7 +26,8 @@ export class SamplerTable {
   set(samplerId: number, interfaceIndex: number, rate: number, limit: number): void {
     const table = samplerId > 0 ? this.byId : interfaceIndex > 0 ? this.byInterface : null
     if (table === null) this.rate = rate
-    else if (table.has(samplerId > 0 ? samplerId : interfaceIndex) || table.size < limit) table.set(samplerId > 0 ? samplerId : interfaceIndex, rate)
+    else if (table.has(samplerId > 0 ? samplerId : interfaceIndex) || table.size < limit)
+      table.set(samplerId > 0 ? samplerId : interfaceIndex, rate)
   }
 
   /** The rate for records that name no sampler: what was said without one, or the only one there is. */
@@ -203,7 +204,17 @@ export class Exporter {
   }
 
   /** Define or refresh a template. Returns it, or null when a limit refuses it. */
-  define(domain: Domain, port: number, id: number, options: boolean, scopes: number, fields: readonly FieldSpec[], now: number, limits: DecoderLimits, counters: TemplateCounters): Template | null {
+  define(
+    domain: Domain,
+    port: number,
+    id: number,
+    options: boolean,
+    scopes: number,
+    fields: readonly FieldSpec[],
+    now: number,
+    limits: DecoderLimits,
+    counters: TemplateCounters,
+  ): Template | null {
     const key = port * 65536 + id
     const old = domain.templates.get(key)
     if (old !== undefined && sameDefinition(old, options, scopes, fields)) {
@@ -225,7 +236,10 @@ export class Exporter {
       this.#remove(domain, old)
       counters.redefined++
     } else counters.defined++
-    while (this.#ring.length > 0 && (this.#ring.length >= limits.templatesPerExporter || this.#octets + octets > limits.templateOctetsPerExporter)) {
+    while (
+      this.#ring.length > 0 &&
+      (this.#ring.length >= limits.templatesPerExporter || this.#octets + octets > limits.templateOctetsPerExporter)
+    ) {
       this.#evict()
       counters.evicted++
     }

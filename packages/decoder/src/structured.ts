@@ -32,7 +32,15 @@ export function formatList(kind: 'list' | 'stl' | 'stml', context: ListContext, 
   return list(kind, context, b, from, to, 1, { elements: context.limits.listElements })
 }
 
-function list(kind: 'list' | 'stl' | 'stml', context: ListContext, b: Uint8Array, from: number, to: number, depth: number, budget: Budget): string {
+function list(
+  kind: 'list' | 'stl' | 'stml',
+  context: ListContext,
+  b: Uint8Array,
+  from: number,
+  to: number,
+  depth: number,
+  budget: Budget,
+): string {
   if (depth > context.limits.listDepth) return '[]'
   const out: string[] = []
   let at = from + 1
@@ -72,7 +80,16 @@ function list(kind: 'list' | 'stl' | 'stml', context: ListContext, b: Uint8Array
   return `[${out.join(',')}]`
 }
 
-function records(context: ListContext, b: Uint8Array, id: number, from: number, to: number, depth: number, budget: Budget, out: string[]): void {
+function records(
+  context: ListContext,
+  b: Uint8Array,
+  id: number,
+  from: number,
+  to: number,
+  depth: number,
+  budget: Budget,
+  out: string[],
+): void {
   const template = context.template(id)
   if (template === undefined || template.minimum === 0) return
   let at = from
@@ -91,7 +108,15 @@ function records(context: ListContext, b: Uint8Array, id: number, from: number, 
   }
 }
 
-function value(type: Parameters<typeof readValue>[0], context: ListContext, b: Uint8Array, at: number, length: number, depth: number, budget: Budget): string {
+function value(
+  type: Parameters<typeof readValue>[0],
+  context: ListContext,
+  b: Uint8Array,
+  at: number,
+  length: number,
+  depth: number,
+  budget: Budget,
+): string {
   if (type === 'list' || type === 'stl' || type === 'stml') return list(type, context, b, at, at + length, depth + 1, budget)
   const read = readValue(type, b, at, length, context.limits.valueOctets)
   return typeof read === 'bigint' ? read.toString() : JSON.stringify(read ?? '')

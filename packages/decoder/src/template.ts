@@ -40,7 +40,14 @@ export interface Template {
   live: boolean
 }
 
-export function createTemplate(id: number, port: number, scopes: number, options: boolean, fields: readonly FieldSpec[], now: number): Template {
+export function createTemplate(
+  id: number,
+  port: number,
+  scopes: number,
+  options: boolean,
+  fields: readonly FieldSpec[],
+  now: number,
+): Template {
   let minimum = 0
   for (const field of fields) minimum += field.length === VARIABLE ? 1 : field.length
   return {

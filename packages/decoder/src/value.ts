@@ -19,7 +19,13 @@ export function ntpNanoseconds(fraction: number): number {
 }
 
 /** One value as `extra` keeps it; undefined when there is nothing to keep. The caller has checked the octets. */
-export function readValue(type: ElementType | 'mpls', b: Uint8Array, at: number, length: number, limit: number): number | bigint | string | undefined {
+export function readValue(
+  type: ElementType | 'mpls',
+  b: Uint8Array,
+  at: number,
+  length: number,
+  limit: number,
+): number | bigint | string | undefined {
   if (length === 0) return undefined
   switch (type) {
     case 'u8':

@@ -128,7 +128,12 @@ export class DatagramFinder {
     const body = b.subarray(at + header, end)
     if ((fragment & 0x3fff) === 0) this.#transport(body, protocol, source, destination)
     else {
-      const whole = this.#reassembly.add(`${source}>${destination}|${protocol}|${u16(b, at + 4)}`, (fragment & 0x1fff) * 8, (fragment & 0x2000) !== 0, body)
+      const whole = this.#reassembly.add(
+        `${source}>${destination}|${protocol}|${u16(b, at + 4)}`,
+        (fragment & 0x1fff) * 8,
+        (fragment & 0x2000) !== 0,
+        body,
+      )
       if (whole !== null) this.#transport(whole, protocol, source, destination)
     }
   }
@@ -151,7 +156,12 @@ export class DatagramFinder {
         const body = b.subarray(place + 8, end)
         if ((word & 0xfff9) === 0) this.#transport(body, inner, source, destination)
         else {
-          const whole = this.#reassembly.add(`${source}>${destination}|${inner}|${u32(b, place + 4)}`, word & 0xfff8, (word & 1) === 1, body)
+          const whole = this.#reassembly.add(
+            `${source}>${destination}|${inner}|${u32(b, place + 4)}`,
+            word & 0xfff8,
+            (word & 1) === 1,
+            body,
+          )
           if (whole !== null) this.#transport(whole, inner, source, destination)
         }
         return
@@ -203,7 +213,8 @@ export class DatagramFinder {
       connection = { stream: new IpfixStream(), next: sequence, ahead: new Map() }
       this.#connections.set(key, connection)
     }
-    if (payload.length > 0 && connection.stream.broken === null) this.#segment(connection, sequence, payload, this.#source(source, u16(b, 0), key), u16(b, 2))
+    if (payload.length > 0 && connection.stream.broken === null)
+      this.#segment(connection, sequence, payload, this.#source(source, u16(b, 0), key), u16(b, 2))
     if (flags & 5) this.#connections.delete(key)
   }
 

@@ -72,7 +72,9 @@ export class CaptureReader {
   }
 
   #u32(b: Uint8Array, at: number): number {
-    return this.#little ? ((b[at + 3] as number) << 24 | (b[at + 2] as number) << 16 | (b[at + 1] as number) << 8 | (b[at] as number)) >>> 0 : u32(b, at)
+    return this.#little
+      ? (((b[at + 3] as number) << 24) | ((b[at + 2] as number) << 16) | ((b[at + 1] as number) << 8) | (b[at] as number)) >>> 0
+      : u32(b, at)
   }
 
   #u16(b: Uint8Array, at: number): number {
@@ -134,8 +136,10 @@ export class CaptureReader {
     const body = at + 8
     const end = at + length - 4
     if (type === 1) this.#interface(b, body, end)
-    else if (type === 6 && end - body >= 20) this.#packet(b, this.#u32(b, body), this.#u32(b, body + 4), this.#u32(b, body + 8), body + 20, this.#u32(b, body + 12), end, frame)
-    else if (type === 2 && end - body >= 20) this.#packet(b, this.#u16(b, body), this.#u32(b, body + 4), this.#u32(b, body + 8), body + 20, this.#u32(b, body + 12), end, frame)
+    else if (type === 6 && end - body >= 20)
+      this.#packet(b, this.#u32(b, body), this.#u32(b, body + 4), this.#u32(b, body + 8), body + 20, this.#u32(b, body + 12), end, frame)
+    else if (type === 2 && end - body >= 20)
+      this.#packet(b, this.#u16(b, body), this.#u32(b, body + 4), this.#u32(b, body + 8), body + 20, this.#u32(b, body + 12), end, frame)
     else if (type === 3 && end - body >= 4) this.#packet(b, 0, 0, 0, body + 4, Math.min(this.#u32(b, body), end - body - 4), end, frame)
     return at + length
   }
@@ -162,7 +166,16 @@ export class CaptureReader {
     this.#interfaces.push({ linkType: this.#u16(b, body), perSecond, offset })
   }
 
-  #packet(b: Uint8Array, index: number, high: number, low: number, at: number, captured: number, end: number, frame: (frame: CapturedFrame) => void): void {
+  #packet(
+    b: Uint8Array,
+    index: number,
+    high: number,
+    low: number,
+    at: number,
+    captured: number,
+    end: number,
+    frame: (frame: CapturedFrame) => void,
+  ): void {
     const of = this.#interfaces[index]
     if (of === undefined || captured > end - at) return
     const stamp = (BigInt(high) << 32n) | BigInt(low)

@@ -1,2 +1,2 @@
-export { type DatagramHandler, DatagramFinder } from './datagrams.ts'
-export { CaptureReader, type CapturedFrame, isCapture } from './file.ts'
+export { DatagramFinder, type DatagramHandler } from './datagrams.ts'
+export { type CapturedFrame, CaptureReader, isCapture } from './file.ts'
