@@ -51,6 +51,9 @@ export interface CustomElement {
 
 /** Enterprise number of reverse elements (RFC 5103, section 6.1). */
 export const REVERSE_PEN = 29305
+/** YAF marks the reverse of its own elements by a bit of the number (RFC 5103, section 6.2). */
+const CERT_PEN = 6871
+const CERT_REVERSE = 0x4000
 /** nProbe sends its own elements in v9 as 57472 + number. */
 const NTOP_PEN = 35632
 const NTOP_V9_BASE = 57472
@@ -71,7 +74,10 @@ function load(): Map<number, Map<number, Element>> {
     const [id = '', name = '', type = '', semantics = '', unit = ''] = line.split('|')
     if (name === '' || !isType(type)) continue
     let of = all.get(pen)
-    if (of === undefined) all.set(pen, (of = new Map()))
+    if (of === undefined) {
+      of = new Map()
+      all.set(pen, of)
+    }
     of.set(Number(id), { pen, id: Number(id), name, type, semantics, unit })
   }
   // Version 9 numbers above 32767 are no enterprise elements: Cisco ASA and Palo Alto use them bare.
@@ -103,7 +109,10 @@ export class ElementRegistry {
   constructor(custom: readonly CustomElement[] = []) {
     for (const element of custom) {
       let of = this.#custom.get(element.pen)
-      if (of === undefined) this.#custom.set(element.pen, (of = new Map()))
+      if (of === undefined) {
+        of = new Map()
+        this.#custom.set(element.pen, of)
+      }
       of.set(element.id, element)
     }
   }
@@ -122,6 +131,10 @@ export class ElementRegistry {
     if (pen === REVERSE_PEN) {
       const forward = BUILT_IN.get(0)?.get(id)
       if (forward !== undefined) return { ...forward, pen, name: `reverse${forward.name.charAt(0).toUpperCase()}${forward.name.slice(1)}` }
+    }
+    if (pen === CERT_PEN && id & CERT_REVERSE) {
+      const forward = BUILT_IN.get(pen)?.get(id & ~CERT_REVERSE)
+      if (forward !== undefined) return { ...forward, id, name: `reverse${forward.name.charAt(0).toUpperCase()}${forward.name.slice(1)}` }
     }
     if (pen === 0 && id > NTOP_V9_BASE) {
       const ntop = BUILT_IN.get(NTOP_PEN)?.get(id - NTOP_V9_BASE)

@@ -33,6 +33,7 @@ export interface Plan {
   readonly sparse: boolean
   readonly eventKind: 0 | 1 | 2
   readonly etypeFromAddress: boolean
+  readonly ipVersion: boolean
   readonly icmpFromPort: boolean
   readonly icmpFields: boolean
   readonly twoFamilies: boolean
@@ -101,7 +102,7 @@ export function compile(fields: readonly FieldSpec[], registry: ElementRegistry,
   }
   const extras = extraFields(fields, used, registry, limits)
   const any = (...wanted: number[]): boolean => wanted.some((op) => chosen.has(op))
-  const counted = any(OP.BYTES, OP.PACKETS)
+  const counted = any(OP.BYTES, OP.PACKETS, OP.INITIATOR_BYTES, OP.INITIATOR_PACKETS)
   const biflow = any(OP.REVERSE_BYTES, OP.REVERSE_PACKETS)
   const frame = any(OP.FRAME, OP.IP_PACKET)
   const times = any(
@@ -126,8 +127,9 @@ export function compile(fields: readonly FieldSpec[], registry: ElementRegistry,
     skipZero: Uint8Array.from(skipZero),
     extras,
     sparse: fixed === -1 || skipZero.includes(1) || biflow || frame || twoFamilies || times || chosen.has(OP.APPLICATION_ID),
-    eventKind: any(OP.FIREWALL_EVENT) && !counted ? 2 : any(OP.NAT_EVENT) && !counted ? 1 : 0,
+    eventKind: eventKind(has, counted, any(OP.FIREWALL_EVENT), any(OP.NAT_EVENT, OP.NAT_SRC4, OP.NAT_DST4, OP.NAT_SRC6, OP.NAT_DST6)),
     etypeFromAddress: !any(OP.ETYPE),
+    ipVersion: any(OP.IP_VERSION),
     icmpFromPort: any(OP.PROTO) && any(OP.DST_PORT) && !any(OP.ICMP_TYPE, OP.ICMP_TYPE_CODE),
     icmpFields: any(OP.ICMP_TYPE, OP.ICMP_TYPE_CODE),
     twoFamilies,
@@ -145,6 +147,16 @@ export function compile(fields: readonly FieldSpec[], registry: ElementRegistry,
     biflow,
     frame,
   }
+}
+
+/**
+ * Whether records of a template report an event instead of traffic. A firewall event without delta counters is NSEL (its totals
+ * repeat what flow records count); with them it is a flow that says what the firewall did (Palo Alto, Barracuda). Translations
+ * without any counter are NAT logging (RFC 8158; Nokia's under 637 have no natEvent).
+ */
+function eventKind(has: (id: number, pen?: number) => boolean, counted: boolean, firewall: boolean, nat: boolean): 0 | 1 | 2 {
+  if (firewall && !has(1) && !has(2)) return 2
+  return !counted && (nat || has(91, 637) || has(93, 637)) ? 1 : 0
 }
 
 function extraFields(

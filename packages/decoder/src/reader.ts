@@ -573,7 +573,6 @@ export class RecordReader {
     this.#probability = 0
     this.#packetInterval = 0
     this.#frameSize = -1
-    this.#ipVersion = -1
     this.#reverseBytes = 0
     this.#reversePackets = 0
     this.#reverseFlags = ABSENT
@@ -589,7 +588,9 @@ export class RecordReader {
     const r = this.record
     if (plan.twoFamilies && r.srcAddr.length !== r.dstAddr.length) this.#sameFamily()
     if (plan.etypeFromAddress && (r.etype === ABSENT || !plan.frame)) {
-      r.etype = r.srcAddr.length === 4 ? 0x0800 : r.srcAddr.length === 16 ? 0x86dd : ABSENT
+      const version =
+        r.srcAddr.length !== 0 ? r.srcAddr.length : r.dstAddr.length !== 0 ? r.dstAddr.length : plan.ipVersion ? this.#ipVersion : 0
+      r.etype = version === 4 ? 0x0800 : version === 16 || version === 6 ? 0x86dd : ABSENT
     }
     if (plan.icmpFromPort) {
       if ((r.proto === 1 || r.proto === 58) && r.dstPort !== ABSENT) {

@@ -146,7 +146,7 @@ export class SequenceTracker {
   }
 
   /** Vote on what the exporter counts, where the rules differ. */
-  #learn(sequence: number, units: number, records: number): void {
+  #learn(sequence: number, units: number, _records: number): void {
     const step = (sequence - this.#last) | 0
     if (units < 0 || this.#lastUnits < 0 || this.#lastRecords < 0) return
     const byProtocol = this.rule === 'protocol' ? this.#lastUnits : units === 1 ? 1 : this.#lastRecords

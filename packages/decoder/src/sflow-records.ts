@@ -222,7 +222,10 @@ export class SampleRecords {
       if (length < 0) break
       for (let i = 0; i < length && path.length < this.#limits.listElements; i++) {
         const as = this.#take(b)
-        if (as < 0) return this.#path(path)
+        if (as < 0) {
+          this.#path(path)
+          return
+        }
         path.push(as)
       }
     }

@@ -112,7 +112,7 @@ export class SflowDecoder {
    *
    * The compact interfaces carry a format in their top two bits: 0 an index, 1 discarded (with the reason), 2 several.
    */
-  #packetSample(h: SflowHeader, format: number, b: Uint8Array, from: number, to: number, source: DatagramSource, sink: FlowSink): number {
+  #packetSample(h: SflowHeader, format: number, b: Uint8Array, from: number, to: number, _source: DatagramSource, sink: FlowSink): number {
     const r = this.#record
     const records = this.#records
     const fixed = format === 1 ? 32 : format === 3 ? 44 : 32

@@ -89,10 +89,13 @@ export class DatagramFinder {
         if (b.length < at + 4) break
         type = u16(b, at + 2)
         at += 4
-      } else if (type === 0x8864) return this.#ppp(b, at + 6)
-      else if (type === 0x8847 || type === 0x8848) {
+      } else if (type === 0x8864) {
+        this.#ppp(b, at + 6)
+        return
+      } else if (type === 0x8847 || type === 0x8848) {
         while (b.length >= at + 4 && (u8(b, at + 2) & 1) === 0) at += 4
-        return this.#ip(b, at + 4)
+        this.#ip(b, at + 4)
+        return
       } else break
     }
     if (type === 0x0800 || type === 0x86dd) this.#ip(b, at)
