@@ -100,7 +100,7 @@ async function start(settings: Settings, demo: boolean, running: Running): Promi
   }
 
   const child = (name: string, args: string[], more: { ready?: () => Promise<boolean>; env?: NodeJS.ProcessEnv; mayFinish?: boolean }) =>
-    new Child({ name, args, cwd: root, logDir, env: { ...collectorAndWeb, ...more.env }, ...more })
+    new Child({ ...more, name, args, cwd: root, logDir, env: { ...collectorAndWeb, ...more.env } })
   const launch = async (name: string, it: Child, detail: string) => {
     try {
       await step(
