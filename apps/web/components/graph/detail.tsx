@@ -272,7 +272,7 @@ function EdgeDetail({ edge, view, total, rateOf, onPick }: Common & { edge: View
       />
       <Facts
         rows={[
-          ['Rate, both ways', rateOf(edge.value)],
+          ['Rate', rateOf(edge.value)],
           ['Share of this view', share(total > 0 ? edge.value / total : null)],
           ['Services', String(new Set(edge.parts.map((part) => part.service)).size)],
         ]}

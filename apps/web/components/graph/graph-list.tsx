@@ -15,9 +15,9 @@ export function GraphList({ answer, least, rateOf }: { answer: GraphAnswer; leas
       const node = nodes.get(id)
       const text = <span className={node?.kind === 'host' ? 'font-mono text-[12.5px]' : undefined}>{label}</span>
       return node === undefined || node.filter === '' ? (
-        text
+        <span className="block max-w-[6.5rem] truncate sm:max-w-64">{text}</span>
       ) : (
-        <ValueMenu label={label} filter={node.filter} className="max-w-56">
+        <ValueMenu label={label} filter={node.filter} className="max-w-[6.5rem] sm:max-w-64">
           {text}
         </ValueMenu>
       )

@@ -63,7 +63,7 @@ export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<F
           {node.label}
         </div>
         {host ? null : (
-          <div className="flex gap-1.5 overflow-hidden whitespace-nowrap text-[11px] text-muted leading-4 group-data-[zoom=far]/graph:hidden group-data-[zoom=mid]/graph:text-[14px]">
+          <div className="flex gap-1.5 overflow-hidden whitespace-nowrap text-[10.5px] text-muted leading-4 group-data-[zoom=far]/graph:hidden group-data-[zoom=mid]/graph:text-[14px]">
             {node.received > 0 || node.sent === 0 ? (
               <span
                 className={cn('inline-flex items-center gap-0.5', node.received < node.sent && 'group-data-[zoom=mid]/graph:hidden')}

@@ -1,7 +1,7 @@
 import type { ViewGraph, ViewNode } from './model.ts'
 
 /** Node boxes, px. Hosts are one line, what has a name or stands for many gets two. */
-export const NODE_WIDTH = 192
+export const NODE_WIDTH = 200
 export const nodeHeight = (node: Pick<ViewNode, 'kind'>): number => (node.kind === 'host' ? 32 : 48)
 
 export interface Point {
@@ -73,8 +73,31 @@ const OPTIONS: Record<string, string> = {
   'elk.randomSeed': '1',
 }
 
-/** Room between layers, px: a small graph has room for whole labels on its edges, a large one needs the width. */
-const layerGap = (nodes: number): string => (nodes <= 16 ? '190' : nodes <= 36 ? '104' : '84')
+/** Longest chain of calls, in nodes, at most `most`; loops count until then. */
+export function depth(edges: readonly { source: string; target: string }[], most = 8): number {
+  const level = new Map<string, number>()
+  let deepest = 0
+  for (let pass = 1; pass < most; pass++) {
+    let changed = false
+    for (const { source, target } of edges) {
+      const next = (level.get(source) ?? 0) + 1
+      if (next < most && next > (level.get(target) ?? 0)) {
+        level.set(target, next)
+        deepest = Math.max(deepest, next)
+        changed = true
+      }
+    }
+    if (!changed) break
+  }
+  return deepest + 1
+}
+
+/** Room between layers, px: as much as a usual screen has to spare, so that a shallow graph shows whole labels and a deep one stays large. */
+function layerGap(view: Pick<ViewGraph, 'nodes' | 'edges'>): number {
+  const layers = depth(view.edges)
+  const spare = (1180 - layers * NODE_WIDTH) / Math.max(1, layers - 1)
+  return Math.round(Math.min(view.nodes.length <= 16 ? 200 : 120, Math.max(84, spare)))
+}
 
 /** Same set of nodes, kinds and edges → same text, whatever their values and order. */
 export function signature(view: Pick<ViewGraph, 'nodes' | 'edges'>): string {
@@ -89,7 +112,7 @@ export function signature(view: Pick<ViewGraph, 'nodes' | 'edges'>): string {
  */
 export function toElk(view: Pick<ViewGraph, 'nodes' | 'edges'>, previous: Layout | null): ElkQuestion {
   const known = view.nodes.filter((node) => previous?.nodes.has(node.id)).length
-  const options = { ...OPTIONS, 'elk.layered.spacing.nodeNodeBetweenLayers': layerGap(view.nodes.length) }
+  const options = { ...OPTIONS, 'elk.layered.spacing.nodeNodeBetweenLayers': String(layerGap(view)) }
   const keep = previous !== null && known >= view.nodes.length / 2
   return {
     id: 'root',

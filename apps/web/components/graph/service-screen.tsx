@@ -3,13 +3,16 @@ import { Crosshair, Network, Settings2, X } from 'lucide-react'
 import dynamic from 'next/dynamic'
 import Link from 'next/link'
 import { useSearchParams } from 'next/navigation'
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useReducedMotion } from '../../data/geo.ts'
 import { DEPTHS, NODE_LIMITS, useGraphState } from '../../data/graph.ts'
 import { useGraph } from '../../data/use-graph.ts'
+import { useHealth } from '../../data/use-health.ts'
 import { useView } from '../../data/view.ts'
+import { FilterBar } from '../filter-bar.tsx'
 import { rate, rateUnit, rollup, share, toRate } from '../format.ts'
 import { useFillHeight } from '../map/fill-height.ts'
+import { NothingHere } from '../nothing-here.tsx'
 import { withView } from '../shell/navigation.ts'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
@@ -68,10 +71,10 @@ export function ServiceScreen() {
   const still = useReducedMotion()
   const narrow = useNarrow()
   const graph = useGraph(view.params(), { enabled: view.ready })
+  const health = useHealth()
   const [picked, setPicked] = useState<Picked | null>(null)
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set())
   const frame = useRef<HTMLDivElement>(null)
-  const height = useFillHeight(frame)
 
   const answer = graph.data
   const seconds = answer ? (Date.parse(answer.to) - Date.parse(answer.from)) / 1000 : 0
@@ -118,7 +121,9 @@ export function ServiceScreen() {
 
   const loading = !view.ready || (graph.isPending && !graph.isError)
   const failed = graph.isError && answer === undefined
+  const nothing = answer !== undefined && !graph.isPlaceholderData && answer.total.value === 0
   const empty = answer !== undefined && answer.edges.length === 0
+  const listed = state.show === 'list' && !narrow
   const named = answer?.nodes.some((node) => node.kind === 'service') ?? false
   const rules = withView('/settings/services', search)
   const canvas =
@@ -149,7 +154,7 @@ export function ServiceScreen() {
         <GraphSkeleton />
       )
     ) : empty || answer === undefined ? (
-      <NoGraph filtered={view.filter !== ''} rules={rules} onClear={() => view.set({ filter: '' })} />
+      <NoGraph rules={rules} />
     ) : content === 'list' ? (
       <GraphList answer={answer} least={least} rateOf={rateOf} />
     ) : layoutError !== null && layoutError !== undefined && layout === null ? (
@@ -158,7 +163,32 @@ export function ServiceScreen() {
       (canvas ?? <GraphSkeleton />)
     )
 
-  return (
+  const height = useFillHeight(frame, !failed && !nothing)
+  const around = (content: ReactNode) => (
+    <div className="flex flex-col gap-4">
+      <h1 className="sr-only">Services</h1>
+      <FilterBar />
+      {content}
+    </div>
+  )
+  if (failed) {
+    return around(
+      <Panel>
+        <ErrorState error={graph.error} onRetry={() => void graph.refetch()} className="py-10" />
+      </Panel>,
+    )
+  }
+  if (nothing) {
+    return around(
+      <>
+        <NothingHere health={health.data} />
+        <Panel>
+          <HowNamed rules={rules} />
+        </Panel>
+      </>,
+    )
+  }
+  return around(
     <div
       ref={frame}
       className={cn(
@@ -200,7 +230,7 @@ export function ServiceScreen() {
               unit={rateUnit(view.metric)}
               onChange={(value) => void setState({ least: value === 0 ? null : value })}
             />
-            {state.show === 'list' && !narrow ? null : (
+            {listed ? null : (
               <div className="flex items-center gap-2">
                 <span className="text-muted">Draw</span>
                 <Select
@@ -247,7 +277,7 @@ export function ServiceScreen() {
         {narrow ? (
           <>
             <div className={cn('max-h-[440px] overflow-y-auto', graph.isPlaceholderData && 'opacity-70')}>{body('list')}</div>
-            {failed || empty ? null : <div className="relative h-80 border-border border-t">{body('graph')}</div>}
+            {empty ? null : <div className="relative h-80 border-border border-t">{body('graph')}</div>}
           </>
         ) : (
           <div className={cn('relative min-h-0 flex-1 max-lg:h-[560px] max-lg:flex-none', state.show === 'list' && 'overflow-y-auto')}>
@@ -257,13 +287,17 @@ export function ServiceScreen() {
         {answer === undefined || shown === null || empty ? null : (
           <footer className="flex flex-wrap items-center justify-between gap-x-6 gap-y-1 border-border border-t px-4 py-2 text-[11px] text-muted">
             <span>
-              {shown.nodes.length} of {answer.nodes.length} nodes, {shown.edges.length} edges
-              {shown.hidden.edges > 0 ? `; ${shown.hidden.edges} edges (${rateOf(shown.hidden.value)}) are hidden or inside a group` : ''}
+              {listed
+                ? `${answer.edges.filter((edge) => edge.value >= least).length} of ${answer.edges.length} edges`
+                : `${shown.nodes.length} of ${answer.nodes.length} nodes, ${shown.edges.length} edges`}
+              {!listed && shown.hidden.edges > 0
+                ? `; ${shown.hidden.edges} edges (${rateOf(shown.hidden.value)}) are hidden or inside a group`
+                : ''}
               {answer.rest.value > 0
                 ? `; ${answer.rest.edges} smaller edges (${share(answer.rest.value / Math.max(1, answer.total.value))}) are not in the answer`
                 : ''}
             </span>
-            <span>Clients left, servers right. Dashed: outside your networks. Double-click a node to focus it.</span>
+            {listed ? null : <span>Clients left, servers right. Dashed: outside your networks. Double-click a node to focus it.</span>}
           </footer>
         )}
       </Panel>
@@ -281,10 +315,14 @@ export function ServiceScreen() {
               onUnfold={unfold}
             />
           )}
-          {named ? null : <HowNamed rules={rules} />}
+          {named ? null : (
+            <div className={cn(picked !== null && 'border-border border-t')}>
+              <HowNamed rules={rules} />
+            </div>
+          )}
         </Panel>
       )}
-    </div>
+    </div>,
   )
 }
 
@@ -339,20 +377,12 @@ function GraphSkeleton() {
   )
 }
 
-function NoGraph({ filtered, rules, onClear }: { filtered: boolean; rules: string; onClear: () => void }) {
-  return filtered ? (
+/** There is traffic, but none of it between two ends that can be drawn. */
+function NoGraph({ rules }: { rules: string }) {
+  return (
     <EmptyState
       icon={Network}
-      title="No conversation matches the filter"
-      className="h-full"
-      actions={<Button onClick={onClear}>Clear the filter</Button>}
-    >
-      Nothing in this time range fits it. Widen the range or clear the filter.
-    </EmptyState>
-  ) : (
-    <EmptyState
-      icon={Network}
-      title="No conversation in this time range"
+      title="No conversation to draw"
       className="h-full"
       actions={
         <Button asChild>
@@ -362,7 +392,7 @@ function NoGraph({ filtered, rules, onClear }: { filtered: boolean; rules: strin
         </Button>
       }
     >
-      The graph is drawn from the flows of the chosen range: choose a longer one, or point an exporter here (the Exporters page says how).
+      There is traffic in this window, but no pair of client and server stands out. Widen the range or the filter.
     </EmptyState>
   )
 }
@@ -370,7 +400,7 @@ function NoGraph({ filtered, rules, onClear }: { filtered: boolean; rules: strin
 /** How an address becomes a name in this graph. */
 function HowNamed({ rules }: { rules: string }) {
   return (
-    <section className="border-border border-t px-4 py-3 text-[12px] text-muted leading-relaxed">
+    <section className="px-4 py-3 text-[12px] text-muted leading-relaxed">
       <h2 className="font-medium text-[13px] text-text">How services get names</h2>
       <p className="mt-1">
         A rule says: this prefix, protocol and port range is called this. The most exact rule wins. Write them one by one or load a CSV or

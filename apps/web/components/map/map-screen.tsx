@@ -6,8 +6,11 @@ import { useTheme } from 'next-themes'
 import { type ReactNode, useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useMapState, useReducedMotion, useRememberedHome, useWorld } from '../../data/geo.ts'
 import { useGeo } from '../../data/use-geo.ts'
+import { useHealth } from '../../data/use-health.ts'
 import { useView } from '../../data/view.ts'
+import { FilterBar } from '../filter-bar.tsx'
 import { rate, rollup, share, toRate } from '../format.ts'
+import { NothingHere } from '../nothing-here.tsx'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
 import { Menu, MenuTrigger } from '../ui/menu.tsx'
@@ -75,13 +78,13 @@ export function MapScreen() {
   )
   const geo = useGeo(view.params(), { enabled: view.ready })
   const world = useWorld(state.centre)
+  const health = useHealth()
   const [pointed, setPointed] = useState<Pointed | null>(null)
   const [listed, setListed] = useState<Target | null>(null)
   const [picked, setPicked] = useState<Pointed | null>(null)
   const frame = useRef<HTMLDivElement>(null)
-  const height = useFillHeight(frame)
 
-  const answer = geo.data
+  const { data: answer, error, refetch } = geo
   const seconds = answer ? (Date.parse(answer.to) - Date.parse(answer.from)) / 1000 : 0
   const rateOf = useCallback((value: number) => rate(view.metric, toRate(view.metric, value, seconds)), [view.metric, seconds])
 
@@ -201,15 +204,28 @@ export function MapScreen() {
 
   const listState: ListState = {
     loading,
-    error: geo.isError && answer === undefined ? geo.error : null,
-    empty,
     old: geo.isPlaceholderData,
-    filtered: view.filter !== '',
-    retry: () => void geo.refetch(),
-    clear: () => view.set({ filter: '' }),
   }
 
-  return (
+  const failed = geo.isError && answer === undefined
+  const nothing = empty && !geo.isPlaceholderData
+  const height = useFillHeight(frame, !failed && !nothing)
+  const around = (content: ReactNode) => (
+    <div className="flex flex-col gap-4">
+      <h1 className="sr-only">Map</h1>
+      <FilterBar />
+      {content}
+    </div>
+  )
+  if (failed) {
+    return around(
+      <Panel>
+        <ErrorState error={error} onRetry={() => void refetch()} className="py-10" />
+      </Panel>,
+    )
+  }
+  if (nothing) return around(<NothingHere health={health.data} />)
+  return around(
     <div
       ref={frame}
       className="grid min-h-0 grid-cols-1 gap-4 lg:h-(--fill) lg:grid-cols-[minmax(0,1fr)_340px] lg:grid-rows-[auto_minmax(0,1fr)] xl:grid-cols-[minmax(0,1fr)_368px]"
@@ -258,8 +274,6 @@ export function MapScreen() {
             </EmptyState>
           ) : world.isError ? (
             <ErrorState error={world.error} onRetry={() => void world.refetch()} />
-          ) : geo.isError && answer === undefined ? (
-            <ErrorState error={geo.error} onRetry={() => void geo.refetch()} className="h-full items-center justify-center" />
           ) : world.data === undefined || loading ? (
             <MapSkeleton />
           ) : (
@@ -290,13 +304,6 @@ export function MapScreen() {
                 onPoint={setPointed}
                 onPick={setPicked}
               />
-              {empty ? (
-                <div className="pointer-events-none absolute inset-0 flex items-center justify-center">
-                  <div className="pointer-events-auto rounded-lg border border-border bg-surface">
-                    <EmptyTraffic filtered={view.filter !== ''} onClear={() => view.set({ filter: '' })} />
-                  </div>
-                </div>
-              ) : null}
               {tip === null || pointed === null ? null : <Tip at={pointed}>{tip}</Tip>}
               {picked === null ? null : (
                 <Menu
@@ -347,6 +354,7 @@ export function MapScreen() {
         hint={ranking === null ? undefined : `${ranking.rows.length}`}
         className="lg:row-span-2 lg:h-(--fill)"
         state={listState}
+        empty={countryItems.length === 0}
         note={
           state.direction === 'both'
             ? 'Share of all traffic that touches a place. A flow has two ends, so these add up to more than 100 %.'
@@ -369,6 +377,7 @@ export function MapScreen() {
         hint="heaviest, source → destination"
         className="max-lg:order-last lg:min-h-48"
         state={listState}
+        empty={pairItems.length === 0}
         note={null}
       >
         <RankList
@@ -380,18 +389,13 @@ export function MapScreen() {
           onPoint={(id) => setListed(id === null ? null : { kind: 'arc', id })}
         />
       </ListPanel>
-    </div>
+    </div>,
   )
 }
 
 interface ListState {
   loading: boolean
-  error: unknown
-  empty: boolean
   old: boolean
-  filtered: boolean
-  retry: () => void
-  clear: () => void
 }
 
 /** A ranked list in its panel, with what stands in for it while there is nothing to rank. */
@@ -401,6 +405,7 @@ function ListPanel({
   hint,
   className,
   state,
+  empty,
   note,
   children,
 }: {
@@ -409,6 +414,7 @@ function ListPanel({
   hint: string | undefined
   className: string
   state: ListState
+  empty: boolean
   note: string | null
   children: ReactNode
 }) {
@@ -421,17 +427,15 @@ function ListPanel({
         {hint === undefined ? null : <span className="truncate text-[12px] text-muted">{hint}</span>}
       </header>
       <div className={cn('relative min-h-0 flex-1 max-lg:max-h-[480px] overflow-y-auto', state.old && 'opacity-70')}>
-        {state.error !== null ? (
-          <ErrorState error={state.error} onRetry={state.retry} />
-        ) : state.loading ? (
+        {state.loading ? (
           <SkeletonRows rows={10} className="px-4 py-3" />
-        ) : state.empty ? (
-          <EmptyTraffic filtered={state.filtered} onClear={state.clear} />
+        ) : empty ? (
+          <EmptyState title="Nothing in this direction">Choose Both to see the other one.</EmptyState>
         ) : (
           children
         )}
       </div>
-      {note === null || state.empty || state.loading ? null : (
+      {note === null || empty || state.loading ? null : (
         <p className="border-border border-t px-4 py-2 text-[11px] text-muted leading-4">{note}</p>
       )}
     </Panel>
@@ -507,18 +511,6 @@ function OwnNetwork({
         </label>
       </PopoverContent>
     </Popover>
-  )
-}
-
-function EmptyTraffic({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
-  return filtered ? (
-    <EmptyState title="No traffic matches the filter" actions={<Button onClick={onClear}>Clear the filter</Button>}>
-      Nothing in this time range fits it. Widen the range or clear the filter.
-    </EmptyState>
-  ) : (
-    <EmptyState title="No traffic in this time range">
-      Choose a longer range, or point an exporter here: the Exporters page says how, and whether one is heard.
-    </EmptyState>
   )
 }
 
