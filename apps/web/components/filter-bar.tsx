@@ -98,7 +98,8 @@ export function FilterBar() {
     setOpen(false)
     if (reading.error !== null) {
       setInsisted(true)
-      input.current?.setSelectionRange(reading.error.position, reading.error.position + reading.error.length)
+      const end = reading.error.position + reading.error.length
+      input.current?.setSelectionRange(end, end)
       return
     }
     const canonical = reading.filter === null ? '' : printFilter(reading.filter)

@@ -110,7 +110,7 @@ function RangeForm({ view, onDone, stacked = false }: { view: View; onDone: () =
         ))}
       </fieldset>
       <div className={cn('flex min-w-0 flex-1 flex-col gap-3', stacked ? '' : 'p-3')}>
-        <CustomRange key={`${view.preset ?? ''}-${from}-${to}`} view={view} onDone={onDone} />
+        <CustomRange key={`${view.preset ?? ''}-${from}-${to}`} view={view} onDone={onDone} quiet={stacked} />
         <div className="flex flex-wrap items-center gap-1.5 border-border border-t pt-3">
           <Button size="sm" onClick={() => move(from - span, to - span)} title={`The ${duration(span / 1000)} before`}>
             <ChevronLeft /> Earlier
@@ -146,7 +146,7 @@ function zoneName(): string {
   return name === undefined || name === 'UTC' ? offset : `${name}, ${offset}`
 }
 
-function CustomRange({ view, onDone }: { view: View; onDone: () => void }) {
+function CustomRange({ view, onDone, quiet }: { view: View; onDone: () => void; quiet: boolean }) {
   const id = useId()
   const [from, setFrom] = useState(() => toField(view.range.from.getTime()))
   const [to, setTo] = useState(() => toField(view.range.to.getTime()))
@@ -183,7 +183,7 @@ function CustomRange({ view, onDone }: { view: View; onDone: () => void }) {
       <p id={`${id}-note`} className={cn('text-[12px]', wrong === null ? 'text-muted' : 'text-critical')}>
         {wrong ?? `Times in ${zoneName()}`}
       </p>
-      <Button type="submit" variant="primary" disabled={wrong !== null}>
+      <Button type="submit" variant={quiet ? 'secondary' : 'primary'} disabled={wrong !== null}>
         Show this range
       </Button>
     </form>

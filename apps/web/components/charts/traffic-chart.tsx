@@ -73,7 +73,12 @@ export function TrafficChart({
   }
 
   return (
-    <figure ref={box} aria-label={label} className="relative min-w-0 select-none [&_.recharts-surface]:outline-offset-2" style={{ height }}>
+    <figure
+      ref={box}
+      aria-label={label}
+      className="relative min-w-0 select-none [&_*:focus:not(:focus-visible)]:outline-none [&_.recharts-surface]:outline-offset-2"
+      style={{ height }}
+    >
       <span className="pointer-events-none absolute top-0 left-0 text-[11px] text-muted">
         {unitPrefix}
         {rateUnit(metric)}
@@ -202,7 +207,7 @@ function Readout({ data, at, metric, hidden }: { data: ChartData; at: number; me
               <tr key={line.series.id}>
                 <td className="max-w-52 truncate py-px pr-4">
                   <span aria-hidden className="mr-2 inline-block size-2 rounded-[2px]" style={{ background: line.colour }} />
-                  {line.series.label}
+                  {line.series.other ? 'All others' : line.series.key === '' ? 'Total' : line.series.label}
                 </td>
                 <td className="whitespace-nowrap py-px text-right">{rate(metric, line.value)}</td>
               </tr>

@@ -184,7 +184,7 @@ export function ExportersScreen() {
     <div className="flex flex-col gap-4">
       <header className="flex flex-wrap items-center justify-between gap-3">
         <div>
-          <h1 className="font-semibold text-[16px]">Exporters</h1>
+          <h1 className="sr-only">Exporters</h1>
           <p className="text-[13px] text-muted">
             {answer.data === undefined
               ? 'Devices that send flows here.'

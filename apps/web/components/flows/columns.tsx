@@ -11,8 +11,11 @@ export type FlowColumn = {
   /** CSS width of the grid column. */
   width: string
   align?: 'right'
-  cell: (flow: FlowObject) => ReactNode
+  cell: (flow: FlowObject, names: InterfaceNames) => ReactNode
 }
+
+/** Interface names by `exporter#index`; an interface nobody named is shown by its index. */
+export type InterfaceNames = ReadonlyMap<string, string>
 
 const number = (value: FlowObject[string] | undefined): number | null => (typeof value === 'number' ? value : null)
 const mono = 'font-mono text-[12.5px]'
@@ -37,11 +40,15 @@ function Stamp({ flow, name }: { flow: FlowObject; name: string }) {
   return <span title={`${dateTime(at)} · ${utc(at)}`}>{clockMillis(at)}</span>
 }
 
+/** FSRPAUECN in the order of the header's bits, as flow tools write them: SA is syn+ack. */
+const flagLetters = (flags: number): string =>
+  flags === 0 ? 'none' : [...'FSRPAUECN'].filter((_, bit) => (flags >> bit) & 1).join('') || String(flags)
+
 /** Address and port as one end of the flow. */
-export function End({ flow, side }: { flow: FlowObject; side: 'src' | 'dst' }) {
+export function End({ flow, side, compact = false }: { flow: FlowObject; side: 'src' | 'dst'; compact?: boolean }) {
   const address = flow[`${side}_addr`]
   const port = number(flow[`${side}_port`])
-  const isService = port !== null && port === flow.service_port
+  const isService = !compact && port !== null && port === flow.service_port
   const name = isService ? portName(port, number(flow.proto)) : null
   return (
     <span className="flex min-w-0 items-baseline gap-1">
@@ -79,12 +86,12 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
   },
   { id: 'start', header: 'Start', width: '104px', cell: (flow) => <Stamp flow={flow} name="time_flow_start_ns" /> },
   { id: 'received', header: 'Received', width: '104px', cell: (flow) => <Stamp flow={flow} name="time_received_ns" /> },
-  { id: 'src', header: 'Source', width: 'minmax(190px, 1.4fr)', cell: (flow) => <End flow={flow} side="src" /> },
-  { id: 'dst', header: 'Destination', width: 'minmax(190px, 1.4fr)', cell: (flow) => <End flow={flow} side="dst" /> },
+  { id: 'src', header: 'Source', width: 'minmax(185px, 1.4fr)', cell: (flow) => <End flow={flow} side="src" /> },
+  { id: 'dst', header: 'Destination', width: 'minmax(185px, 1.4fr)', cell: (flow) => <End flow={flow} side="dst" /> },
   {
     id: 'proto',
     header: 'Protocol',
-    width: '84px',
+    width: '70px',
     cell: (flow) => <Value flow={flow} name="proto" text={number(flow.proto) === null ? '–' : protocolLabel(number(flow.proto) ?? 0)} />,
   },
   {
@@ -110,19 +117,21 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
   },
   {
     id: 'flags',
-    header: 'TCP flags',
-    width: '112px',
+    header: 'Flags',
+    width: '64px',
     cell: (flow) =>
       number(flow.tcp_flags) === null || flow.proto !== 6 ? (
         dash
       ) : (
-        <Value flow={flow} name="tcp_flags" text={tcpFlagsText(number(flow.tcp_flags) ?? 0)} className={mono} />
+        <span title={tcpFlagsText(number(flow.tcp_flags) ?? 0)}>
+          <Value flow={flow} name="tcp_flags" text={flagLetters(number(flow.tcp_flags) ?? 0)} className={mono} />
+        </span>
       ),
   },
   {
     id: 'exporter',
     header: 'Exporter',
-    width: 'minmax(110px, 0.7fr)',
+    width: 'minmax(90px, 0.6fr)',
     cell: (flow) => (
       <Value
         flow={flow}
@@ -134,12 +143,16 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
   {
     id: 'interfaces',
     header: 'In → out',
-    width: '92px',
-    cell: (flow) => (
-      <span className="flex gap-1">
-        <Value flow={flow} name="in_if" /> <span className="text-muted">→</span> <Value flow={flow} name="out_if" />
-      </span>
-    ),
+    width: 'minmax(120px, 0.9fr)',
+    cell: (flow, names) => {
+      const name = (side: 'in_if' | 'out_if'): string => names.get(`${flow.sampler_address}#${flow[side]}`) ?? String(flow[side] ?? '')
+      return (
+        <span className="flex min-w-0 gap-1">
+          <Value flow={flow} name="in_if" text={name('in_if')} /> <span className="text-muted">→</span>{' '}
+          <Value flow={flow} name="out_if" text={name('out_if')} />
+        </span>
+      )
+    },
   },
   {
     id: 'sampling',

@@ -114,7 +114,7 @@ function Detail({ flow, onClose, onStep }: { flow: FlowObject; onClose: () => vo
                         {fact.text}
                       </ValueMenu>
                     )}
-                    {fact.detail === null || fact.field?.type === 'time' ? null : (
+                    {fact.detail === null || fact.detail === fact.text || fact.field?.type === 'time' ? null : (
                       <span className="ml-2 text-[12px] text-muted">{fact.detail}</span>
                     )}
                     {fact.field?.type === 'time' && fact.detail !== null ? (

@@ -6,7 +6,7 @@ import { useEffect, useRef, useSyncExternalStore } from 'react'
 import { bytes, clock, count, duration, nanosToMillis } from '../format.ts'
 import { Badge } from '../ui/badge.tsx'
 import { cn } from '../ui/cn.ts'
-import { End, type FlowColumn, serviceOf } from './columns.tsx'
+import { End, type FlowColumn, type InterfaceNames, serviceOf } from './columns.tsx'
 import { doubtsOf } from './flow-facts.ts'
 
 const ROW = 34
@@ -38,6 +38,7 @@ export function FlowTable({
   onOpen,
   opened,
   onTop,
+  names,
 }: {
   flows: readonly FlowObject[]
   columns: readonly FlowColumn[]
@@ -48,6 +49,7 @@ export function FlowTable({
   opened: number | null
   /** Told when the list is, or no longer is, at its top. */
   onTop: (top: boolean) => void
+  names: InterfaceNames
 }) {
   const box = useRef<HTMLDivElement>(null)
   const narrow = usePhone()
@@ -73,7 +75,7 @@ export function FlowTable({
   return (
     <div
       ref={box}
-      className="h-[calc(100dvh-262px)] min-h-[420px] overflow-auto rounded-b-lg"
+      className="h-[calc(100dvh-222px)] min-h-[420px] overflow-auto rounded-b-lg"
       onScroll={(event) => onTop(event.currentTarget.scrollTop < 8)}
     >
       <table className="block" aria-rowcount={more ? -1 : flows.length} style={narrow ? undefined : { minWidth: least }}>
@@ -124,10 +126,10 @@ export function FlowTable({
                   <td key={column.id} className={cn('min-w-0 truncate', column.align === 'right' && 'text-right')}>
                     {at === 0 ? (
                       <button type="button" className="rounded-sm text-left hover:text-accent" aria-haspopup="dialog" onClick={open}>
-                        {column.cell(flow)}
+                        {column.cell(flow, names)}
                       </button>
                     ) : (
-                      column.cell(flow)
+                      column.cell(flow, names)
                     )}
                   </td>
                 ))}
@@ -186,9 +188,9 @@ function PhoneRow({
             {doubts[0] === undefined ? null : <Badge tone="warn">{doubts[0].short}</Badge>}
           </span>
           <span className="flex min-w-0 items-baseline gap-1.5 text-[13px]">
-            <End flow={flow} side="src" />
+            <End flow={flow} side="src" compact />
             <span className="shrink-0 text-muted">→</span>
-            <End flow={flow} side="dst" />
+            <End flow={flow} side="dst" compact />
           </span>
           <span className="text-[12px] text-muted">
             <span className="text-text">{bytes(typeof flow.bytes === 'number' ? flow.bytes : null)}</span> in{' '}

@@ -4,6 +4,7 @@ import { ArrowDownToLine, ArrowUp, Columns3 } from 'lucide-react'
 import { parseAsString, useQueryState } from 'nuqs'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { csv } from '../../data/transform.ts'
+import { useExporters } from '../../data/use-exporters.ts'
 import { useFlows } from '../../data/use-flows.ts'
 import { useHealth } from '../../data/use-health.ts'
 import { useView } from '../../data/view.ts'
@@ -48,6 +49,16 @@ export function FlowsScreen() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the question is the trigger, not an input.
   useEffect(() => setOpened(null), [question])
 
+  const exporters = useExporters()
+  const names = useMemo(
+    () =>
+      new Map(
+        (exporters.data?.exporters ?? []).flatMap((one) =>
+          one.interfaces.flatMap((port): [string, string][] => (port.name === null ? [] : [[`${one.address}#${port.ifIndex}`, port.name]])),
+        ),
+      ),
+    [exporters.data],
+  )
   const ids = wanted.split(',')
   const columns = FLOW_COLUMNS.filter((column) => ids.includes(column.id))
   const chosen = columns.length === 0 ? FLOW_COLUMNS.filter((column) => DEFAULT.split(',').includes(column.id)) : columns
@@ -158,6 +169,7 @@ export function FlowsScreen() {
               onOpen={setOpened}
               opened={opened}
               onTop={setTop}
+              names={names}
             />
           )}
         </Panel>

@@ -54,7 +54,10 @@ export function FirstRun({
       </Panel>
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_360px]">
         <Panel>
-          <PanelHeader title="Point an exporter here" hint="any format is accepted on any of the ports" />
+          <PanelHeader
+            title="Point an exporter here"
+            hint={<span className="max-sm:hidden">any format is accepted on any of the ports</span>}
+          />
           <PanelBody>
             <div className="mb-3 flex max-w-sm flex-col gap-1">
               <Label htmlFor="exporter-host">Address of this host, as your devices reach it</Label>

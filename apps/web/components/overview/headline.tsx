@@ -108,8 +108,14 @@ function Figure({
       ) : present === null && series.data === undefined ? (
         <Skeleton className="my-1.5 h-6 w-32" />
       ) : (
-        <span className="flex items-baseline justify-between gap-2">
-          <span data-testid={`now-${metric}`} className="truncate font-semibold text-[24px] leading-8 tracking-tight">
+        <span className="flex flex-wrap items-baseline justify-between gap-x-2">
+          <span
+            data-testid={`now-${metric}`}
+            className={cn(
+              'truncate font-semibold leading-8 tracking-tight',
+              metric === 'bits' ? 'text-[24px]' : 'text-[19px] sm:text-[24px]',
+            )}
+          >
             {rate(metric, present)}
           </span>
           {change === null ? null : (

@@ -75,16 +75,16 @@ function Ranking({
   const seconds = coveredSeconds(data, view.anchor)
   const largest = Math.max(...data.rows.map((row) => row.value), 1)
   const shown = (value: number): string => rate(view.metric, toRate(view.metric, value, seconds))
-  const cell = 'h-[30px] whitespace-nowrap py-0 pl-3 text-right'
+  const cell = 'h-[30px] whitespace-nowrap py-0 pl-1.5 text-right'
   return (
     <div className="flex flex-1 flex-col justify-between">
       <table className="w-full table-fixed border-collapse text-[13px]">
         <caption className="sr-only">{`${spec.title}, ${rateUnit(view.metric)}, largest first`}</caption>
         <colgroup>
           <col />
-          <col className="w-[96px]" />
-          <col className="w-[62px]" />
-          <col className="w-[86px]" />
+          <col className="w-[88px]" />
+          <col className="w-[52px]" />
+          <col className="w-4 sm:w-[76px]" />
         </colgroup>
         <thead className="sr-only">
           <tr>
@@ -112,8 +112,10 @@ function Ranking({
                 {shown(row.value)}
               </td>
               <td className={cn(cell, 'text-muted')}>{share(row.share)}</td>
-              <td className={cn(cell, 'pr-4 text-[12px]')}>
-                <TrendMark trend={trend.get(row.key)} compact />
+              <td className={cn(cell, 'p-0 text-[12px] sm:pr-4')}>
+                <span className="max-sm:hidden">
+                  <TrendMark trend={trend.get(row.key)} compact />
+                </span>
               </td>
             </tr>
           ))}
