@@ -4,10 +4,10 @@ import { useEffect, useState } from 'react'
 import { fromElk, type Layout, signature, toElk } from './layout.ts'
 import type { ViewGraph } from './model.ts'
 
-/** One worker for the page; started when the first graph is shown. */
+/** One worker for the page, from a file of its own (the bundler copies it as it is); started when the first graph is shown. */
 let elk: Elk | null = null
 const engine = (): Elk => {
-  elk ??= new ELK({ workerUrl: '/elk/elk-worker.min.js' })
+  elk ??= new ELK({ workerUrl: new URL('elkjs/lib/elk-worker.min.js', import.meta.url).href })
   return elk
 }
 
