@@ -21,7 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{apps,packages,scripts,tests/house}/**/*.test.{ts,tsx}'],
+          include: ['{apps,packages,scripts,tests/house,tests/web}/**/*.test.{ts,tsx}'],
           exclude: [...out, '**/*.it.test.ts'],
           testTimeout: 20_000,
         },
@@ -30,7 +30,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
-          include: ['{apps,packages}/**/*.it.test.ts'],
+          include: ['{apps,packages,tests/web}/**/*.it.test.ts'],
           exclude: out,
           globalSetup: ['packages/db/src/testing/global-setup.ts'],
           testTimeout: 60_000,

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { subscribe } from '@weir/db/notify'
 import next from 'next'
 import { CLIENT_HEADER, clientAddress } from './server/client-address.ts'
 import { securityHeaders } from './server/headers.ts'
@@ -62,6 +63,20 @@ async function main(): Promise<void> {
   await taken
 
   const live = openLive(httpServer)
+  const subscription = subscribe(
+    settings.databaseUrl,
+    {
+      rate: (event) => live.rate(event),
+      changed: (event) => live.changed(event),
+      connected: (again) => {
+        // What was told meanwhile is lost; the browsers ask for everything they show.
+        if (again) live.changed({ what: 'everything' })
+      },
+      disconnected: (err, retryMs) => log.warn({ err, retryMs }, 'the database sends no live events; trying again'),
+      invalid: (channel) => log.warn({ channel }, 'a live event of an unknown shape was dropped'),
+    },
+    { applicationName: 'weir-web-live' },
+  )
   await ready
 
   const url = settings.publicUrl?.origin ?? `http://localhost:${settings.port}`
@@ -76,7 +91,7 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(0), DRAIN_MS).unref()
     httpServer.close()
     httpServer.closeIdleConnections()
-    void Promise.allSettled([live.close(), app.close()])
+    void Promise.allSettled([live.close(), subscription.close(), app.close()])
       .then(() => Promise.allSettled([pool.end(), queryPool.end()]))
       .then(() => process.exit(0))
   }

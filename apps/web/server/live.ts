@@ -1,6 +1,6 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { liveSessions } from '@weir/db/commands'
-import { LIVE_EVENTS, may, RateEvent, type Role } from '@weir/db/contracts'
+import { LIVE_EVENTS, may, type RateEvent, type Role } from '@weir/db/contracts'
 import { Server, type Socket } from 'socket.io'
 import { clientAddress } from './client-address.ts'
 import { type House, house } from './house.ts'
@@ -22,7 +22,7 @@ const RATE_FRESH_MS = 10_000
 
 export interface Live {
   rate(event: RateEvent): void
-  changed(event: unknown): void
+  changed(event: { what: string }): void
   close(): Promise<void>
 }
 
@@ -151,10 +151,8 @@ export function openLive(httpServer: HttpServer): Live {
 
   return {
     rate(event) {
-      const read = RateEvent.safeParse(event)
-      if (!read.success) return
-      lastRate = read.data
-      send('rate', read.data)
+      lastRate = event
+      send('rate', event)
     },
     changed: (event) => send('changed', event),
     async close() {

@@ -40,7 +40,7 @@ export default async function AppLayout({ children }: { children: ReactNode }) {
         <Suspense>
           <TopBar controls={<ViewControls />}>
             <LiveBadge />
-            <ThemeToggle />
+            <ThemeToggle className="max-sm:hidden" />
             <UserMenu name={principal.name} email={principal.email} role={principal.role} />
           </TopBar>
         </Suspense>

@@ -7,14 +7,13 @@ import type { ReactNode } from 'react'
 import { fetchJson } from '../../data/fetch-json.ts'
 import { keys } from '../../data/keys.ts'
 import { Mark } from '../shell/logo.tsx'
-import { StateDot } from '../ui/badge.tsx'
 import { Panel, PanelHeader } from '../ui/panel.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
 import { PageHead } from './page-head.tsx'
 
-const TONES = { ok: 'ok', warn: 'warn', fail: 'critical' } as const
-const WORDS = { ok: 'ok', degraded: 'degraded', down: 'down' } as const
+const TONES = { ok: 'bg-ok', warn: 'bg-warn', fail: 'bg-critical' } as const
+const WORDS = { ok: 'In order', warn: 'Warning', fail: 'Failing' } as const
 
 function Row({ name, children }: { name: string; children: ReactNode }) {
   return (
@@ -66,7 +65,7 @@ export function About({ version, geo }: { version: string; geo: { edition: strin
         </dl>
       </Panel>
       <Panel className="mt-4">
-        <PanelHeader title="Health" hint={health.data === undefined ? undefined : WORDS[health.data.status]} />
+        <PanelHeader title="Health" {...(health.data === undefined ? {} : { hint: health.data.status })} />
         {health.isPending ? (
           <div className="grid gap-3 px-4 pb-4">
             <Skeleton className="h-5" />
@@ -77,10 +76,14 @@ export function About({ version, geo }: { version: string; geo: { edition: strin
         ) : (
           <dl className="divide-y border-t">
             {health.data.checks.map((check) => (
-              <Row key={check.name} name={check.name}>
-                <StateDot tone={TONES[check.state]}>
-                  <span className="whitespace-normal">{check.message}</span>
-                </StateDot>
+              <Row key={check.name} name={check.name.replace(/^./, (letter) => letter.toUpperCase())}>
+                <span className="flex items-start gap-2">
+                  <span aria-hidden="true" className={`mt-1.5 size-2 shrink-0 rounded-full ${TONES[check.state]}`} />
+                  <span>
+                    <span className="sr-only">{WORDS[check.state]}: </span>
+                    {check.message}
+                  </span>
+                </span>
               </Row>
             ))}
           </dl>

@@ -3,6 +3,7 @@
 import { Database, Info, KeyRound, Network, Tags, UserRound, Users } from 'lucide-react'
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
+import { useEffect, useRef } from 'react'
 
 const SECTIONS = [
   { href: '/settings/profile', label: 'Profile', icon: UserRound },
@@ -17,8 +18,15 @@ const SECTIONS = [
 /** Sections of the settings: a column beside the page, a row above it on narrow screens. */
 export function SettingsNav({ allowed }: { allowed: readonly string[] }) {
   const pathname = usePathname()
+  const list = useRef<HTMLElement>(null)
+  // On a phone the row is wider than the screen: the open section is brought into sight.
+  useEffect(() => {
+    const current = list.current?.querySelector(`[href="${pathname}"]`)
+    current?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [pathname])
   return (
     <nav
+      ref={list}
       aria-label="Settings"
       className="-mx-4 flex shrink-0 gap-1 overflow-x-auto border-b px-4 pb-2 lg:mx-0 lg:w-44 lg:flex-col lg:gap-0.5 lg:self-start lg:overflow-visible lg:border-0 lg:px-0 lg:pb-0"
     >

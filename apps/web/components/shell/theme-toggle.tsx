@@ -11,7 +11,7 @@ const WORDS = { system: 'as the system', light: 'light', dark: 'dark' } as const
 const never = () => () => undefined
 
 /** Cycles system → light → dark. Until the browser has taken over it draws the system icon, because the server cannot know the choice. */
-export function ThemeToggle() {
+export function ThemeToggle({ className = '' }: { className?: string }) {
   const { theme, setTheme } = useTheme()
   const inBrowser = useSyncExternalStore(
     never,
@@ -27,7 +27,7 @@ export function ThemeToggle() {
       onClick={() => setTheme(next)}
       aria-label={`Theme: ${WORDS[current]}. Change to ${WORDS[next]}`}
       title={`Theme: ${WORDS[current]}`}
-      className="grid size-8 place-items-center rounded-md text-muted hover:bg-raised hover:text-foreground"
+      className={`grid size-8 place-items-center rounded-md text-muted hover:bg-raised hover:text-foreground ${className}`}
     >
       <Icon size={16} aria-hidden="true" />
     </button>

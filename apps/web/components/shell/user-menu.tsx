@@ -3,11 +3,12 @@
 import type { Role } from '@weir/db/contracts'
 import { KeyRound, LogOut } from 'lucide-react'
 import Link from 'next/link'
+import { useTheme } from 'next-themes'
 import { useState } from 'react'
 import { toast } from 'sonner'
 import { fetchJson, ProblemError } from '../../data/fetch-json.ts'
 import { Badge } from '../ui/badge.tsx'
-import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from '../ui/menu.tsx'
+import { Menu, MenuContent, MenuItem, MenuLabel, MenuRadioGroup, MenuRadioItem, MenuSeparator, MenuTrigger } from '../ui/menu.tsx'
 import { ROLE_NAMES } from './roles.ts'
 
 const initials = (name: string) =>
@@ -20,6 +21,7 @@ const initials = (name: string) =>
 /** Who is signed in, with which role, and the way out. */
 export function UserMenu({ name, email, role }: { name: string; email: string; role: Role }) {
   const [leaving, setLeaving] = useState(false)
+  const { theme, setTheme } = useTheme()
   async function signOut() {
     setLeaving(true)
     try {
@@ -52,6 +54,16 @@ export function UserMenu({ name, email, role }: { name: string; email: string; r
             <KeyRound aria-hidden="true" /> Name and password
           </Link>
         </MenuItem>
+        <div className="sm:hidden">
+          <MenuSeparator />
+          <MenuLabel>Theme</MenuLabel>
+          <MenuRadioGroup value={theme ?? 'system'} onValueChange={setTheme}>
+            <MenuRadioItem value="system">As the system</MenuRadioItem>
+            <MenuRadioItem value="light">Light</MenuRadioItem>
+            <MenuRadioItem value="dark">Dark</MenuRadioItem>
+          </MenuRadioGroup>
+          <MenuSeparator />
+        </div>
         <MenuItem disabled={leaving} onSelect={() => void signOut()}>
           <LogOut aria-hidden="true" /> Sign out
         </MenuItem>
