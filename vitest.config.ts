@@ -21,7 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{apps,packages,scripts,tests/house,tests/web}/**/*.test.{ts,tsx}'],
+          include: ['{apps,packages,scripts,tests/house,tests/web,tests/ui,tests/map}/**/*.test.{ts,tsx}'],
           exclude: [...out, '**/*.it.test.ts'],
           testTimeout: 20_000,
         },

@@ -43,7 +43,7 @@ export const PLACES: Readonly<Record<string, readonly [number, number]>> = {
   AU: [134, -25.5],
   GL: [-42, 70],
   CL: [-71, -34],
-  VN: [106.3, 16.4],
+  VN: [108, 14],
   HR: [16.2, 45.4],
   JP: [138.3, 36.3],
   NZ: [173.5, -41],
