@@ -150,6 +150,7 @@ describe('what is drawn', () => {
         ['c', 's1', c],
         ['d', 's1', 10],
         ['e', 's1', 9],
+        ['f', 's1', 8],
       ])
     const ids = (c: number, previous: ReadonlySet<string>) =>
       viewGraph(hosts(c), options({ limit: 6, previous })).nodes.map((node) => node.id)

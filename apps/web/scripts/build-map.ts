@@ -1,3 +1,4 @@
+/// <reference path="./d3-geo-projection.d.ts" />
 /**
  * Builds the base maps under public/map from world-atlas (Natural Earth 1:50m, public domain): `node apps/web/scripts/build-map.ts`.
  *
