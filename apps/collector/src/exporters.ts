@@ -1,6 +1,6 @@
 import type { Pool } from '@weir/db/connection'
 import { type ExporterReport, type InterfaceReport, resolveExporters, upsertExporters, upsertInterfaces } from '@weir/db/ingest'
-import type { DatagramResult, FlowType, InterfaceCounters, LearnedName } from '@weir/decoder'
+import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, type LearnedName } from '@weir/decoder'
 import { cleanName } from './clean-text.ts'
 import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
@@ -15,7 +15,10 @@ export class Exporter {
   readonly demo: boolean
   /** Row id in the database; 0 while it is not known yet. */
   id = 0
-  readonly skew = new SkewMeter()
+  /** One clock per source port: several exporting processes may share an address, behind a NAT or on one host. */
+  readonly #clocks = new Map<number, SkewMeter>()
+  /** The clock of the latest datagram. */
+  skew = new SkewMeter()
   readonly formats = new Set<FlowType>()
   samplingRate: number | null = null
   lastSeenMs = 0
@@ -38,12 +41,24 @@ export class Exporter {
     this.demo = demo
   }
 
+  /** Note a header's export time (ABSENT when there is none) and return the clock of the process that sent it. */
+  clock(port: number, exportTimeMs: number, receivedMs: number): SkewMeter {
+    let meter = this.#clocks.get(port)
+    if (meter === undefined) {
+      if (this.#clocks.size >= MAX_CLOCKS) this.#clocks.delete(this.#clocks.keys().next().value ?? port)
+      meter = new SkewMeter()
+      this.#clocks.set(port, meter)
+    }
+    meter.add(exportTimeMs, receivedMs)
+    if (exportTimeMs !== ABSENT) this.skew = meter
+    return meter
+  }
+
   /** Take the counters of one decoded datagram over. Flow counters are kept by the caller, flow by flow. */
   count(result: DatagramResult, receivedMs: number): void {
     this.datagrams++
     this.lastSeenMs = receivedMs
     if (result.type !== null) this.formats.add(result.type)
-    this.skew.add(result.exportTimeMs, receivedMs)
     this.lost += result.lost
     this.announced += result.lost + unitsOf(result)
     this.problems += result.problems.length
@@ -68,6 +83,7 @@ const RESOLVE_MS = 20
 /** All datagrams parked for want of an id, together. */
 const PARKED_OCTETS = 16 * 1024 * 1024
 const MAX_INTERFACES = 4_096
+const MAX_CLOCKS = 64
 /** An exporter counts as live when it sent in the last five minutes (the health page's word). */
 const LIVE_MS = 300_000
 

@@ -192,7 +192,8 @@ export class Ingest implements Component {
   #decode(exporter: Exporter, data: Buffer, source: DatagramSource): void {
     const account = this.#account
     this.#current = exporter
-    this.#correctionMs = exporter.skew.correctionMs
+    // Before decoding, so that the very first flows of a wrong clock are corrected too.
+    this.#correctionMs = exporter.clock(source.port, headerTimeMs(data), source.receivedMs).correctionMs
     let result: DatagramResult
     try {
       result = this.#decoder.decode(data, source, this.#sink)
@@ -351,6 +352,16 @@ export function exporterAddress(data: Uint8Array, sender: string): string {
     }
   }
   return sender.startsWith('fe80:') ? (sender.split('%')[0] ?? sender) : sender
+}
+
+/** Export time in a header of NetFlow 1–9 (octet 8) or IPFIX (octet 4), epoch milliseconds; ABSENT for sFlow and what is too short. */
+export function headerTimeMs(data: Uint8Array): number {
+  if (data.length < 12 || data[0] !== 0) return ABSENT
+  const version = data[1] ?? 0
+  const at = version === 10 ? 4 : version >= 1 && version <= 9 ? 8 : -1
+  if (at < 0) return ABSENT
+  const seconds = (((data[at] ?? 0) << 24) | ((data[at + 1] ?? 0) << 16) | ((data[at + 2] ?? 0) << 8) | (data[at + 3] ?? 0)) >>> 0
+  return seconds * 1000
 }
 
 /** Canonical text (RFC 5952) by way of the URL parser, which knows it; the unspecified address falls back to the sender. */

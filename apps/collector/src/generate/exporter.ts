@@ -36,7 +36,7 @@ export class SimulatedExporter {
   flows = 0
 
   constructor(settings: ExporterSettings) {
-    const profile = fit(settings.profile, settings.protocol)
+    const profile = expressible(settings.profile, settings.protocol)
     const facts: ExporterFacts = { profile, bootMs: settings.startMs - UPTIME_MS, domain: settings.domain, agent: settings.agent }
     this.#traffic = new Traffic(profile, new Random(settings.seed))
     this.#templateIntervalMs = settings.templateIntervalMs
@@ -88,7 +88,7 @@ export class SimulatedExporter {
 }
 
 /** What the format can say: v5 knows no IPv6, and sFlow always samples. */
-function fit(profile: Profile, protocol: Protocol): Profile {
+function expressible(profile: Profile, protocol: Protocol): Profile {
   if (protocol === 'v5') return { ...profile, ipv6: false }
   if (protocol === 'sflow' && profile.sampling === 1) return { ...profile, sampling: SFLOW_SAMPLING }
   return profile

@@ -463,9 +463,9 @@ export const PROFILES = {
       ['recurse', 6],
       ['mailOut', 2],
       ['mailIn', 3],
-      ['tunnel', 4],
+      ['tunnel', 0.9],
       ['knock', 3],
-      ['backupAway', 0.6],
+      ['backupAway', 0.05],
       ['ping', 0.4],
     ]),
     interfaces: [

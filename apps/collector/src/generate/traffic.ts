@@ -5,7 +5,7 @@ import type { Random } from './random.ts'
 const ACTIVE_TIMEOUT_MS = 60_000
 /** A conversation longer than this is cut: nobody waits for its last part. */
 const MOST_PARTS = 20
-const TRIES = 400
+const TRIES = 100_000
 
 interface Due {
   atMs: number
