@@ -195,8 +195,8 @@ function NodeDetail({
       </Head>
       <Facts
         rows={[
-          ['Receives as server', rateOf(node.received)],
-          ['Sends as client', rateOf(node.sent)],
+          ['As server, both directions', rateOf(node.received)],
+          ['As client, both directions', rateOf(node.sent)],
           ['Share of this view', share(total > 0 ? (node.received + node.sent) / total : null)],
         ]}
       />
@@ -272,7 +272,7 @@ function EdgeDetail({ edge, view, total, rateOf, onPick }: Common & { edge: View
       />
       <Facts
         rows={[
-          ['Rate', rateOf(edge.value)],
+          ['Rate, both directions', rateOf(edge.value)],
           ['Share of this view', share(total > 0 ? edge.value / total : null)],
           ['Services', String(new Set(edge.parts.map((part) => part.service)).size)],
         ]}

@@ -129,8 +129,8 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
     () =>
       drawn.map((node) => {
         const box = layout.nodes.get(node.id) ?? { x: 0, y: 0, width: 0, height: 0 }
-        const sent = rateOf(node.sent)
-        const received = rateOf(node.received)
+        const asClient = rateOf(node.sent)
+        const asServer = rateOf(node.received)
         return {
           id: node.id,
           type: 'weir',
@@ -138,8 +138,8 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
           width: box.width,
           height: box.height,
           selected: picked?.kind === 'node' && picked.id === node.id,
-          ariaLabel: `${nodeKind(node)} ${node.label}, receives ${received}, sends ${sent}`,
-          data: { node, sent, received, dimmed: lit !== null && !lit.nodes.has(node.id), focused: focus === node.id },
+          ariaLabel: `${nodeKind(node)} ${node.label}, ${asServer} as server, ${asClient} as client`,
+          data: { node, asClient, asServer, dimmed: lit !== null && !lit.nodes.has(node.id), focused: focus === node.id },
         }
       }),
     [drawn, layout, rateOf, lit, picked, focus],

@@ -1,11 +1,11 @@
 'use client'
 import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
-import { ArrowDown, ArrowUp, Boxes, Cloud, Globe2, type LucideIcon, Monitor, Server } from 'lucide-react'
+import { ArrowRightFromLine, ArrowRightToLine, Boxes, Cloud, Globe2, type LucideIcon, Monitor, Server } from 'lucide-react'
 import { memo } from 'react'
 import { cn } from '../ui/cn.ts'
 import type { ViewNode } from './model.ts'
 
-export type FlowNode = Node<{ node: ViewNode; sent: string; received: string; dimmed: boolean; focused: boolean }, 'weir'>
+export type FlowNode = Node<{ node: ViewNode; asClient: string; asServer: string; dimmed: boolean; focused: boolean }, 'weir'>
 
 /** Icon of a kind of node. */
 export function nodeIcon(node: Pick<ViewNode, 'kind' | 'inside'>): LucideIcon {
@@ -19,7 +19,7 @@ export function nodeIcon(node: Pick<ViewNode, 'kind' | 'inside'>): LucideIcon {
 export function nodeKind(node: Pick<ViewNode, 'kind' | 'inside'>): string {
   if (node.kind === 'service') return 'Service'
   if (node.kind === 'fold') return 'Folded group'
-  if (node.kind === 'group') return node.inside ? 'Group of hosts' : 'Outside network'
+  if (node.kind === 'group') return node.inside ? 'Inside network' : 'Outside'
   return node.inside ? 'Inside host' : 'Outside host'
 }
 
@@ -28,7 +28,7 @@ export function nodeKind(node: Pick<ViewNode, 'kind' | 'inside'>): string {
  * The two handles are where edges would dock; edges follow elk's routes, so they are not seen.
  */
 export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<FlowNode>) {
-  const { node, sent, received, dimmed, focused } = data
+  const { node, asClient, asServer, dimmed, focused } = data
   const Icon = nodeIcon(node)
   const host = node.kind === 'host'
   return (
@@ -67,19 +67,19 @@ export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<F
             {node.received > 0 || node.sent === 0 ? (
               <span
                 className={cn('inline-flex items-center gap-0.5', node.received < node.sent && 'group-data-[zoom=mid]/graph:hidden')}
-                title="Received as server"
+                title="As server, both directions"
               >
-                <ArrowDown aria-hidden className="size-3" />
-                {received}
+                <ArrowRightToLine aria-hidden className="size-3" />
+                {asServer}
               </span>
             ) : null}
             {node.sent > 0 ? (
               <span
                 className={cn('inline-flex items-center gap-0.5', node.received >= node.sent && 'group-data-[zoom=mid]/graph:hidden')}
-                title="Sent as client"
+                title="As client, both directions"
               >
-                <ArrowUp aria-hidden className="size-3" />
-                {sent}
+                <ArrowRightFromLine aria-hidden className="size-3" />
+                {asClient}
               </span>
             ) : null}
           </div>

@@ -9,7 +9,7 @@ export interface ViewNode {
   label: string
   kind: AnswerNode['kind'] | 'fold'
   inside: boolean
-  /** As server and as client. */
+  /** Traffic as server and as client, each both directions of its conversations. */
   received: number
   sent: number
   /** '' for a fold. */

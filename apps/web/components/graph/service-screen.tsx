@@ -5,7 +5,7 @@ import Link from 'next/link'
 import { useSearchParams } from 'next/navigation'
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useReducedMotion } from '../../data/geo.ts'
-import { DEPTHS, NODE_LIMITS, useGraphState } from '../../data/graph.ts'
+import { askedNodes, DEPTHS, NODE_LIMITS, useGraphState } from '../../data/graph.ts'
 import { useGraph } from '../../data/use-graph.ts'
 import { useHealth } from '../../data/use-health.ts'
 import { useView } from '../../data/view.ts'
@@ -70,7 +70,7 @@ export function ServiceScreen() {
   const [state, setState] = useGraphState()
   const still = useReducedMotion()
   const narrow = useNarrow()
-  const graph = useGraph(view.params(), { enabled: view.ready })
+  const graph = useGraph({ ...view.params(), nodes: askedNodes(state.nodes) }, { enabled: view.ready })
   const health = useHealth()
   const [picked, setPicked] = useState<Picked | null>(null)
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set())
