@@ -24,7 +24,7 @@ import {
 const ARCS = { least: 0, most: 500, otherwise: 100 } as const
 
 /** Windows with at most this many flows are read from raw records, which know both ends of every flow. */
-const EXACT_FLOWS = 3_000_000
+export const GEO_EXACT_FLOWS = 3_000_000
 
 /** The own and private addresses; addresses without a country. */
 export const INTERNAL = 'internal'
@@ -49,13 +49,13 @@ interface Geography {
  * well, and arcs from the AS rollup, which knows no addresses: there an end without a country is 'internal' or 'ZZ', whichever the larger
  * part of such traffic is on that side of the whole window.
  */
-export async function geo(pool: pg.Pool, question: GeoQuestion): Promise<GeoAnswer> {
+export async function geo(pool: pg.Pool, question: GeoQuestion, exactFlows = GEO_EXACT_FLOWS): Promise<GeoAnswer> {
   const limit = checkCount(question.limit, 'limit', ARCS.least, ARCS.most, ARCS.otherwise)
   const window = checkWindow(question)
   return onSnapshot(pool, async (client) => {
     const available = await readAvailability(client, window.from, window.to, Date.now())
     const networks = await internalNetworks(client)
-    const geography = await readGeography(client, window, networks, available)
+    const geography = await readGeography(client, window, networks, available, exactFlows)
     const { plan, total, sent, received, arcs } = geography
     const codes = new Set([...sent.keys(), ...received.keys()])
     const countries = [...codes].map((country) => ({
@@ -121,10 +121,11 @@ async function readGeography(
   window: CheckedWindow,
   networks: Networks,
   available: Availability,
+  exactFlows: number,
 ): Promise<Geography> {
   const filtered = filterColumns(window.filter)
   const rolled = ['rollup_src', 'rollup_dst', 'rollup_as'].every((name) => chooses(name, filtered))
-  const exact = available.raw <= window.from && (!rolled || (await countFlows(client, window.from, window.to, available)) <= EXACT_FLOWS)
+  const exact = available.raw <= window.from && (!rolled || (await countFlows(client, window.from, window.to, available)) <= exactFlows)
   if (exact || !rolled) {
     await checkRaw(
       client,

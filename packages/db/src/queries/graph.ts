@@ -14,7 +14,7 @@ import { checkRaw, countFlows, readAvailability, type SumRow, sourceSql, sumsObj
 const NODES = { least: 2, most: 300, otherwise: 60 } as const
 
 /** Windows with at most this many flows are read from raw records, which say which end the service port is on. */
-const EXACT_FLOWS = 2_000_000
+export const GRAPH_EXACT_FLOWS = 2_000_000
 
 /** The largest conversations that become nodes and edges; what the others carry is in `rest`. */
 const CONVERSATIONS = 20_000
@@ -39,12 +39,12 @@ const COLUMNS = ['src_addr', 'dst_addr', 'proto', 'service_port'] as const
  * side; there the end is told by a service rule, else by how many peers it talks to on that port, else by who sends more. Nodes beyond the
  * limit fold into networks, then into one group inside and one outside. `rest` is exact: total minus the shown edges.
  */
-export async function graph(pool: pg.Pool, question: GraphQuestion): Promise<GraphAnswer> {
+export async function graph(pool: pg.Pool, question: GraphQuestion, exactFlows = GRAPH_EXACT_FLOWS): Promise<GraphAnswer> {
   const limit = checkCount(question.nodes, 'nodes', NODES.least, NODES.most, NODES.otherwise)
   const window = checkWindow(question)
   return onSnapshot(pool, async (client) => {
     const available = await readAvailability(client, window.from, window.to, Date.now())
-    const plan = await choosePlan(client, window, available)
+    const plan = await choosePlan(client, window, available, exactFlows)
     const rules = await serviceRules(client)
     const networks = await internalNetworks(client)
     const rows = await readConversations(client, window, plan)
@@ -81,10 +81,10 @@ export async function graph(pool: pg.Pool, question: GraphQuestion): Promise<Gra
   })
 }
 
-async function choosePlan(client: pg.PoolClient, window: CheckedWindow, available: Availability): Promise<Plan> {
+async function choosePlan(client: pg.PoolClient, window: CheckedWindow, available: Availability, exactFlows: number): Promise<Plan> {
   const rollup = chooseRollup(new Set([...filterColumns(window.filter), ...COLUMNS]))
   const raw = available.raw <= window.from
-  if (rollup !== null && !(raw && (await countFlows(client, window.from, window.to, available)) <= EXACT_FLOWS)) {
+  if (rollup !== null && !(raw && (await countFlows(client, window.from, window.to, available)) <= exactFlows)) {
     return planRollup(rollup, window.from, window.to, available)
   }
   await checkRaw(client, { filter: window.filter, columns: COLUMNS }, window.from, window.to, available)
