@@ -28,9 +28,10 @@ export interface UptimeClock {
   upTime: number
 }
 
-/** See RecordReader: a stamp more than half the range above the uptime was taken before it wrapped. */
+/** See RecordReader: a stamp more than half the range above the uptime was taken before it wrapped. ABSENT before 1970. */
 export function fromUpTime(clock: UptimeClock, stamp: number): number {
-  return stamp - clock.upTime > 0x80000000 ? clock.bootMs + stamp - 4294967296 : clock.bootMs + stamp
+  const ms = stamp - clock.upTime > 0x80000000 ? clock.bootMs + stamp - 4294967296 : clock.bootMs + stamp
+  return ms < 0 ? ABSENT : ms
 }
 
 /** The octets that versions 1, 5 and 7 have in common, and the times. */

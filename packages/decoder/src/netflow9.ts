@@ -36,6 +36,13 @@ export function readV9Sets(
       problems.add(PROBLEM.LIMIT, at, `more than ${limits.setsPerDatagram} sets in one datagram`)
       return
     }
+    if (n >= count && !sound && result.flows + result.templates + result.optionsTemplates + result.optionsRecords >= count) {
+      sound = divides(b, at)
+      if (!sound) {
+        problems.add(PROBLEM.TRAILING, at, `${to - at} octets behind the ${count} records announced`)
+        return
+      }
+    }
     let id = u16(b, at)
     let length = u16(b, at + 2)
     if (length < 4 || at + length > to) {
@@ -51,13 +58,6 @@ export function readV9Sets(
         result.malformedSets++
         problems.add(PROBLEM.SET_LENGTH, at, `flowset ${id} says ${length} octets, ${to - at} remain`)
         if (length >= 4 && id >= 256) sets.cutDataSet(m, id, b, at + 4, to)
-        return
-      }
-    }
-    if (n >= count && !sound && result.flows + result.templates + result.optionsTemplates + result.optionsRecords >= count) {
-      sound = divides(b, at)
-      if (!sound) {
-        problems.add(PROBLEM.TRAILING, at, `${to - at} octets behind the ${count} records announced`)
         return
       }
     }
@@ -83,7 +83,12 @@ function divides(b: Uint8Array, from: number): boolean {
   while (b.length - at >= 4) {
     const id = u16(b, at)
     const length = u16(b, at + 2)
-    if ((id > 1 && id < 256) || length < 4 || at + length > b.length) return allZero(b, at, b.length)
+    if ((id > 1 && id < 256) || length < 4 || at + length > b.length) {
+      const aligned = from + ((at - from + 3) & ~3)
+      if (aligned === at || !allZero(b, at, Math.min(aligned, b.length))) return allZero(b, at, b.length)
+      at = aligned
+      continue
+    }
     at += length
   }
   return true

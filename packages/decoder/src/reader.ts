@@ -6,7 +6,7 @@ import type { DecoderLimits } from './limits.ts'
 import { OP } from './operations.ts'
 import { HEADER, PacketReader } from './packet.ts'
 import type { Plan } from './plan.ts'
-import { ABSENT, type FlowRecord } from './record.ts'
+import { ABSENT, type FlowRecord, LATEST_MS } from './record.ts'
 import { formatList } from './structured.ts'
 import { type Template, VARIABLE } from './template.ts'
 import { ntpNanoseconds, ntpSeconds, readValue } from './value.ts'
@@ -605,6 +605,8 @@ export class RecordReader {
       r.icmpCode = ABSENT
     }
     if (plan.times) this.#finishTimes()
+    if (r.startMs < 0 || r.startMs > LATEST_MS) r.startMs = ABSENT
+    if (r.endMs < 0 || r.endMs > LATEST_MS) r.endMs = ABSENT
     if (plan.frame && r.bytes === ABSENT) {
       r.bytes = this.#frameSize >= 0 ? this.#frameSize : this.packet.networkOctets
       if (r.packets === ABSENT) r.packets = 1
@@ -735,8 +737,8 @@ export class RecordReader {
       r.srcVlan = this.#reverseVlan
       r.vlanId = this.#reverseVlan
     }
-    if (this.#reverseStart > 0) r.startMs = this.#reverseStart
-    if (this.#reverseEnd > 0) r.endMs = this.#reverseEnd
+    if (this.#reverseStart > 0 && this.#reverseStart <= LATEST_MS) r.startMs = this.#reverseStart
+    if (this.#reverseEnd > 0 && this.#reverseEnd <= LATEST_MS) r.endMs = this.#reverseEnd
     r.extra = null
     this.#reverseBytes = 0
     this.#reversePackets = 0

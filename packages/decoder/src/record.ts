@@ -1,6 +1,9 @@
 /** The mark of an absent numeric field. Real fields are never negative, so records stay monomorphic and free of allocation. */
 export const ABSENT = -1
 
+/** The last millisecond whose nanoseconds since 1970 fit into 63 bits (April 2262). Stamps beyond it, or before 1970, are no times. */
+export const LATEST_MS = 9_223_372_036_854
+
 /** The export formats, spelled as the interchange record's `type`. */
 export type FlowType = 'NETFLOW_V1' | 'NETFLOW_V5' | 'NETFLOW_V7' | 'NETFLOW_V8' | 'NETFLOW_V9' | 'IPFIX' | 'SFLOW_5'
 
