@@ -12,6 +12,7 @@ import { type GeoData, loadGeoData } from './enrich/geo-data.ts'
 import { Exporters } from './exporters.ts'
 import { Ingest } from './ingest.ts'
 import { LatencyWindow } from './latency.ts'
+import { CLOSE_REASONS, StreamListener } from './listeners/tcp.ts'
 import { UdpListener } from './listeners/udp.ts'
 import { Maintenance } from './maintenance.ts'
 import { Reporter } from './reporter.ts'
@@ -63,7 +64,8 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     reporter,
     inboxBytes: config.inboxBytes,
   })
-  const listeners = udpListeners(config, reporter, ingest)
+  const udp = udpListeners(config, reporter, ingest)
+  const streams = streamListeners(config, reporter, ingest)
   const status = new Status({
     pool,
     account,
@@ -72,7 +74,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     ingest,
     latency,
     reporter,
-    listeners: () => listeners.map(describe),
+    listeners: () => [...udp.map(describeUdp), ...streams.map(describeStream)],
     geo: geo.source,
     version: version(),
   })
@@ -85,7 +87,8 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     exporters,
     status,
     ingest,
-    ...listeners,
+    ...streams,
+    ...udp,
     // Last, so that whoever waits for the metrics finds everything else ready.
     reporter,
   ])
@@ -95,7 +98,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     status,
     store,
-    ports: Object.fromEntries([...listeners.map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
+    ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),
   }
 }
@@ -119,7 +122,30 @@ function udpListeners(config: Config, reporter: Reporter, ingest: Ingest): UdpLi
   )
 }
 
-function describe(listener: UdpListener): ListenerStatus {
+function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): StreamListener[] {
+  if (config.ipfixPort === null) return []
+  const listener = new StreamListener(
+    { key: 'WEIR_IPFIX_PORT', port: config.ipfixPort, host: config.listenHost, tls: config.tls },
+    reporter,
+    {
+      message: (octets, address, port, session) => ingest.accept(octets, address, port, session),
+      ended: (address, port, session) => ingest.endSession(address, port, session),
+      ready: () => ingest.ready,
+    },
+  )
+  reporter.gauge('stream_sessions', 'Open TCP and TLS connections.', [], () => [[{}, listener.sessions]])
+  reporter.counter('stream_closed_total', 'Connections refused or closed by the collector.', ['reason'], () =>
+    CLOSE_REASONS.map((reason) => [{ reason }, listener.closed[reason]]),
+  )
+  return [listener]
+}
+
+function describeStream(listener: StreamListener): ListenerStatus {
+  const { name, transport, key, port, open, messages, octets, sessions } = listener
+  return { name, transport, key, port, open, datagrams: messages, octets, grantedBufferBytes: null, sessions }
+}
+
+function describeUdp(listener: UdpListener): ListenerStatus {
   const { name, key, port, open, datagrams, octets, grantedBufferBytes } = listener
   return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null }
 }

@@ -15,13 +15,14 @@ const OVERHEAD = 256
  * that the newer ones need.
  */
 export class Inbox {
-  readonly #limit: number
+  /** Octets at most. */
+  readonly limit: number
   #entries: (Received | undefined)[] = []
   #head = 0
   #octets = 0
 
   constructor(limitOctets: number) {
-    this.#limit = limitOctets
+    this.limit = limitOctets
   }
 
   get length(): number {
@@ -35,7 +36,7 @@ export class Inbox {
   /** False when full; the datagram was not taken. */
   push(data: Buffer, source: DatagramSource): boolean {
     const size = data.length + OVERHEAD
-    if (this.#octets + size > this.#limit) return false
+    if (this.#octets + size > this.limit) return false
     this.#octets += size
     this.#entries.push({ data, source })
     return true

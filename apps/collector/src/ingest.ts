@@ -19,6 +19,7 @@ import type { Store } from './store.ts'
 /** What ingest needs of a decoder. */
 export interface FlowDecoder {
   decode(datagram: Uint8Array, source: DatagramSource, sink: FlowSink): DatagramResult
+  endSession(source: DatagramSource): void
 }
 
 /** Longest stretch of decoding before the event loop gets a turn; the sockets are read in between. */
@@ -122,6 +123,21 @@ export class Ingest implements Component {
     }
     this.#arrived++
     this.#schedule()
+  }
+
+  /** Whether streams may go on: half of the inbox stays free for what cannot wait. */
+  get ready(): boolean {
+    return this.#inbox.octets * 2 < this.#inbox.limit && this.#store.share < 0.5
+  }
+
+  /** A connection has ended; its templates go once the messages before it are decoded. */
+  endSession(address: string, port: number, session: string): void {
+    const source = { address, port, receivedMs: Date.now(), session }
+    const whenEmpty = () => {
+      if (this.#inbox.length > 0 && !this.#stopping) setTimeout(whenEmpty, 100)
+      else this.#decoder.endSession(source)
+    }
+    whenEmpty()
   }
 
   #schedule(): void {

@@ -27,7 +27,7 @@ export interface ListenerStatus {
 }
 
 /** What the row of `collector_status` holds: the collector's own view of itself, written every five seconds. */
-export interface CollectorStatus {
+export interface StatusReport {
   version: string
   pid: number
   startedAt: string
@@ -239,7 +239,7 @@ export class Status implements Component {
     return this.#account.gap(this.#ingest.waiting, this.#store.waiting)
   }
 
-  current(): CollectorStatus {
+  current(): StatusReport {
     const now = Date.now()
     const minute = this.#minute()
     const checks = this.#reporter.checks()
@@ -324,14 +324,14 @@ export class Status implements Component {
     if (down !== null) {
       const seconds = Math.round((now - down) / 1000)
       checks.push({
-        name: 'database',
+        name: 'storing',
         state: 'fail',
         message: `The database has not taken flows for ${seconds} s (${this.#store.downReason}). Check that it runs and that DATABASE_URL is right; flows wait in memory.`,
       })
     } else if (this.#store.engine === null) {
-      checks.push({ name: 'database', state: 'warn', message: 'Connecting to the database.' })
+      checks.push({ name: 'storing', state: 'warn', message: 'Connecting to the database.' })
     } else {
-      checks.push({ name: 'database', state: 'ok', message: `Storing into ${this.#store.engine}.` })
+      checks.push({ name: 'storing', state: 'ok', message: `Storing into ${this.#store.engine}.` })
     }
     const share = this.#store.share
     const percent = Math.round(share * 100)
