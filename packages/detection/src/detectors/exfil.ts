@@ -1,0 +1,132 @@
+import { makeRoom } from '../bounded.ts'
+import type { DetectorFactory } from '../detector.ts'
+import { scale } from '../event.ts'
+
+const HOUR_MS = 3_600_000
+const LOOK_MS = 300_000
+const BYTES = { warning: 20e6, critical: 200e6 }
+const UP_TO_DOWN = 4
+const TIMES_MEDIAN = 6
+const NEW_MS = 24 * HOUR_MS
+const LIMIT = 200_000
+
+interface Pair {
+  first: number
+  hour: number
+  up: number
+  down: number
+  reported: number
+}
+interface Source {
+  hour: number
+  up: number
+  /** Uploads of the last 168 hours that had any, to outside. */
+  hours: number[]
+}
+interface State {
+  pairs: Map<string, Pair>
+  sources: Map<string, Source>
+  /** Inside hosts per outside address, up to 4: rare for the organisation is at most two. */
+  users: Map<string, Set<string>>
+  lookedMs: number
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted.length === 0 ? 0 : (sorted[sorted.length >> 1] ?? 0)
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toLocaleString('en-US', { maximumFractionDigits: bytes < 1e8 ? 1 : 0 })} MB`
+
+/**
+ * An inside host uploads to a new destination far more than it uses to (DETECTION 2.6): at least 20 MB in an hour, four times
+ * what came back, six times its median hour. 200 MB, or two further facts, make it critical.
+ */
+export const exfil: DetectorFactory = (host, restored) => {
+  const state = (restored as State | undefined) ?? { pairs: new Map(), sources: new Map(), users: new Map(), lookedMs: 0 }
+  const pairOf = (inside: string, outside: string, at: number): Pair => {
+    const key = `${inside}|${outside}`
+    const hour = Math.floor(at / HOUR_MS)
+    let pair = state.pairs.get(key)
+    if (pair === undefined) {
+      makeRoom(state.pairs, LIMIT)
+      pair = { first: at, hour, up: 0, down: 0, reported: 0 }
+      state.pairs.set(key, pair)
+      let users = state.users.get(outside)
+      if (users === undefined) {
+        users = new Set()
+        state.users.set(outside, users)
+      }
+      if (users.size < 4) users.add(inside)
+    } else if (hour > pair.hour) {
+      pair.hour = hour
+      pair.up = 0
+      pair.down = 0
+    }
+    return pair
+  }
+  return {
+    id: 'exfil',
+    state,
+    record(event) {
+      const by = scale(event)
+      if (host.networks.inside(event.src) && host.networks.outside(event.dst)) {
+        pairOf(event.src, event.dst, event.endMs).up += event.bytes * by
+        const hour = Math.floor(event.endMs / HOUR_MS)
+        const source = state.sources.get(event.src)
+        if (source === undefined) state.sources.set(event.src, { hour, up: event.bytes * by, hours: [] })
+        else {
+          if (hour > source.hour) {
+            source.hours.push(source.up)
+            if (source.hours.length > 168) source.hours.shift()
+            source.hour = hour
+            source.up = 0
+          }
+          source.up += event.bytes * by
+        }
+      } else if (host.networks.outside(event.src) && host.networks.inside(event.dst)) {
+        const pair = state.pairs.get(`${event.dst}|${event.src}`)
+        if (pair !== undefined) pairOf(event.dst, event.src, event.endMs).down += event.bytes * by
+      }
+    },
+    tick(now) {
+      if (now - state.lookedMs < LOOK_MS) return
+      state.lookedMs = now
+      const hour = Math.floor(now / HOUR_MS)
+      for (const [key, pair] of state.pairs) {
+        if (pair.hour < hour - 1) {
+          if (now - pair.first > 30 * NEW_MS) state.pairs.delete(key)
+          continue
+        }
+        if (pair.up < BYTES.warning || pair.up <= UP_TO_DOWN * pair.down || now - pair.first > NEW_MS) continue
+        const [inside = '', outside = ''] = key.split('|')
+        const usual = median(state.sources.get(inside)?.hours ?? [])
+        // A host that itself serves outside clients sends more than it gets by trade; its peers come to it.
+        if (pair.up <= TIMES_MEDIAN * usual || host.config.roles[inside]?.includes('backup')) continue
+        const rare = (state.users.get(outside)?.size ?? 0) <= 2
+        const learning = now - host.sinceMs < NEW_MS
+        const critical = pair.up >= BYTES.critical || (rare && !learning && new Date(now).getUTCHours() < 6)
+        pair.reported = now
+        host.report({
+          detector: 'exfil',
+          severity: learning ? 'info' : critical ? 'critical' : 'warning',
+          actor: inside,
+          target: outside,
+          entity: key,
+          firstMs: Math.max(pair.first, pair.hour * HOUR_MS),
+          window: [pair.hour * HOUR_MS, now],
+          statistic: 'bytes',
+          unit: 'B',
+          value: pair.up,
+          expected: usual,
+          threshold: Math.max(BYTES.warning, TIMES_MEDIAN * usual),
+          why: `${inside} sent ${megabytes(pair.up)} to ${outside} in this hour and got ${megabytes(pair.down)} back; its usual hour to all destinations is ${megabytes(usual)}. First contact ${new Date(pair.first).toISOString().slice(0, 16)}Z.`,
+          parts: [],
+          fresh: ['destination', ...(rare ? ['used by at most two hosts here'] : [])],
+          filter: `src_addr = ${inside} and dst_addr = ${outside}`,
+          windows: 1,
+        })
+      }
+    },
+  }
+}

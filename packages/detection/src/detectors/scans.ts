@@ -1,0 +1,239 @@
+import { makeRoom } from '../bounded.ts'
+import type { Attempt } from '../conversations.ts'
+import type { DetectorFactory } from '../detector.ts'
+import { ICMP, ICMPV6, TCP, UDP } from '../event.ts'
+import { neighbourhood } from '../networks.ts'
+import { add, type Distinct, distinct, size } from '../sketch.ts'
+
+/** Sequential hypothesis test of Jung et al. 2004 with θ0 = 0.8, θ1 = 0.2: each first contact multiplies the ratio by this. */
+const MADE = Math.log(0.2 / 0.8)
+const FAILED = Math.log(0.8 / 0.2)
+const LIMIT = Math.log(99)
+
+const FAST = { ports: 20, udpPorts: 40, madeShare: 0.4 }
+const SLOW_PORTS = 60
+const SWEEP = { outside: 25, inside: 10, madeShare: 0.4 }
+const FORGET_MS = 600_000
+const DAY_MS = 86_400_000
+/** Pairs and sweeps kept at once; the least recently touched goes first, one that has scored last. */
+const LIMIT_ENTRIES = 200_000
+/** Answers of these come late or from elsewhere: role, not scan. */
+const QUIET_UDP = new Set([53, 123, 443])
+
+interface Pair {
+  client: string
+  server: string
+  first: number
+  last: number
+  failed: Set<number>
+  made: Set<number>
+  ratio: number
+  udp: number
+  reported: number
+}
+interface Sweep {
+  client: string
+  port: string
+  first: number
+  last: number
+  failed: Distinct
+  made: Distinct
+  list: string[]
+  reported: number
+}
+interface Slow {
+  first: number
+  ports: Distinct
+  made: number
+  server: string
+  reported: number
+}
+interface State {
+  pairs: Map<string, Pair>
+  sweeps: Map<string, Sweep>
+  slow: Map<string, Slow>
+  evicted: number
+}
+
+function touch<T>(map: Map<string, T>, key: string, value: T, state: State): T {
+  map.delete(key)
+  state.evicted += makeRoom(map, LIMIT_ENTRIES)
+  map.set(key, value)
+  return value
+}
+
+/** Fold ports to ranges: 22, 80–83, 443. At most 12 pieces. */
+export function ranges(ports: Iterable<number>): string {
+  const sorted = [...ports].sort((a, b) => a - b)
+  const pieces: string[] = []
+  for (let i = 0; i < sorted.length; ) {
+    let j = i
+    while (j + 1 < sorted.length && sorted[j + 1] === (sorted[j] ?? 0) + 1) j++
+    pieces.push(j > i + 1 ? `${sorted[i]}–${sorted[j]}` : sorted.slice(i, j + 1).join(', '))
+    i = j + 1
+  }
+  return pieces.length > 12 ? `${pieces.slice(0, 12).join(', ')} …` : pieces.join(', ')
+}
+
+/**
+ * `port_scan` (vertical: many failed ports of one target) and `host_scan` (horizontal: one port of many targets), DETECTION
+ * 2.4 and 2.5. Answers are never attempts, made connections speak against a scan, backscatter is neither. A slow scan (60
+ * distinct failed ports in 24 h) is internet radiation: info, once a day.
+ */
+export const scans: DetectorFactory = (host, restored) => {
+  const state = (restored as State | undefined) ?? { pairs: new Map(), sweeps: new Map(), slow: new Map(), evicted: 0 }
+  const { networks } = host
+
+  const vertical = (attempt: Attempt, now: number) => {
+    const { client, server, port } = attempt
+    const key = `${client}|${server}`
+    let pair = state.pairs.get(key)
+    if (pair === undefined || now - pair.last > FORGET_MS)
+      pair = {
+        client,
+        server,
+        first: attempt.startMs,
+        last: now,
+        failed: new Set(),
+        made: new Set(),
+        ratio: 0,
+        udp: 0,
+        reported: pair?.reported ?? 0,
+      }
+    touch(state.pairs, key, pair, state)
+    pair.last = now
+    const failed = attempt.outcome === 'failed'
+    if (!pair.failed.has(port) && !pair.made.has(port)) pair.ratio += failed ? FAILED : MADE
+    if (failed && pair.failed.size < 65_536) {
+      pair.failed.add(port)
+      if (attempt.proto === UDP) pair.udp++
+    } else if (!failed) pair.made.add(port)
+    const tried = pair.failed.size + pair.made.size
+    const need = pair.udp > pair.failed.size / 2 ? FAST.udpPorts : FAST.ports
+    const inside = networks.inside(client)
+    if (pair.failed.size >= need && pair.made.size / tried < FAST.madeShare && pair.ratio >= LIMIT && now - pair.reported > 60_000) {
+      pair.reported = now
+      host.report({
+        detector: 'port_scan',
+        severity: inside ? 'critical' : 'warning',
+        actor: client,
+        target: server,
+        entity: client,
+        firstMs: pair.first,
+        window: [pair.first, now],
+        statistic: 'distinct_failed_ports',
+        unit: 'ports',
+        value: pair.failed.size,
+        expected: null,
+        threshold: need,
+        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${Math.max(1, Math.round((now - pair.first) / 60_000))} min; ${pair.failed.size.toLocaleString('en-US')} failed, ${pair.made.size} answered. Ports ${ranges(pair.failed)}.`,
+        parts: [{ dimension: 'dst_addr', value: server, share: 1 }],
+        fresh: [],
+        filter: `src_addr = ${client} and dst_addr = ${server}`,
+        windows: 1,
+      })
+    }
+  }
+
+  const slow = (attempt: Attempt, now: number) => {
+    if (attempt.outcome !== 'failed') {
+      const known = state.slow.get(attempt.client)
+      if (known !== undefined) known.made++
+      return
+    }
+    let seen = state.slow.get(attempt.client)
+    if (seen === undefined || now - seen.first > DAY_MS)
+      seen = touch(state.slow, attempt.client, { first: now, ports: distinct(), made: 0, server: attempt.server, reported: 0 }, state)
+    add(seen.ports, attempt.port)
+    const ports = size(seen.ports)
+    if (ports < SLOW_PORTS || seen.reported !== 0) return
+    seen.reported = now
+    host.report({
+      detector: 'port_scan',
+      severity: 'info',
+      actor: attempt.client,
+      target: attempt.server,
+      entity: attempt.client,
+      firstMs: seen.first,
+      window: [seen.first, now],
+      statistic: 'distinct_failed_ports_24h',
+      unit: 'ports',
+      value: Math.round(ports),
+      expected: null,
+      threshold: SLOW_PORTS,
+      why: `${attempt.client} has tried ${Math.round(ports)} different ports here in ${Math.round((now - seen.first) / 3_600_000)} h without an answer: a slow scan, usual on the internet.`,
+      parts: [],
+      fresh: [],
+      filter: `src_addr = ${attempt.client}`,
+      windows: 1,
+    })
+  }
+
+  const horizontal = (attempt: Attempt, now: number) => {
+    const echo = attempt.proto === ICMP || attempt.proto === ICMPV6
+    const port = echo ? 'icmp echo' : `${attempt.proto === TCP ? 'tcp' : 'udp'}/${attempt.port}`
+    const key = `${attempt.client}|${port}`
+    let sweep = state.sweeps.get(key)
+    if (sweep === undefined || now - sweep.last > FORGET_MS)
+      sweep = {
+        client: attempt.client,
+        port,
+        first: attempt.startMs,
+        last: now,
+        failed: distinct(),
+        made: distinct(),
+        list: [],
+        reported: sweep?.reported ?? 0,
+      }
+    touch(state.sweeps, key, sweep, state)
+    sweep.last = now
+    const failed = attempt.outcome === 'failed'
+    add(failed || echo ? sweep.failed : sweep.made, attempt.server)
+    if (failed && sweep.list.length < 5 && !sweep.list.includes(attempt.server)) sweep.list.push(attempt.server)
+    const inside = networks.inside(attempt.client)
+    const targets = size(sweep.failed)
+    const need = inside && !echo ? SWEEP.inside : SWEEP.outside
+    if (targets < need || size(sweep.made) / (targets + size(sweep.made)) >= SWEEP.madeShare || now - sweep.reported <= 60_000) return
+    sweep.reported = now
+    host.report({
+      detector: 'host_scan',
+      // From outside this is weather until something answers; from inside it is one of ours gone wrong.
+      severity: inside ? 'critical' : size(sweep.made) >= 1 ? 'warning' : 'info',
+      actor: attempt.client,
+      target: neighbourhood(attempt.server),
+      entity: `${attempt.client}|${port}`,
+      firstMs: sweep.first,
+      window: [sweep.first, now],
+      statistic: 'distinct_failed_targets',
+      unit: 'hosts',
+      value: Math.round(targets),
+      expected: null,
+      threshold: need,
+      why: `${attempt.client} tried ${port} on ${Math.round(targets)} hosts in ${Math.max(1, Math.round((now - sweep.first) / 60_000))} min, ${Math.round(size(sweep.made))} answered; for example ${sweep.list.join(', ')}.`,
+      parts: [{ dimension: 'service', value: port, share: 1 }],
+      fresh: [],
+      filter: `src_addr = ${attempt.client}${echo ? ' and proto = icmp' : ` and dst_port = ${attempt.port}`}`,
+      windows: 1,
+    })
+  }
+
+  return {
+    id: 'port_scan',
+    state,
+    settled(attempt, now) {
+      if (attempt.answerOnly || attempt.outcome === 'unknown') return
+      const { client, server, proto, port } = attempt
+      if (host.config.roles[client]?.includes('scanner')) return
+      const inside = networks.inside(client)
+      if (!inside && !(networks.outside(client) && networks.inside(server))) return
+      if (!networks.inside(server) && !networks.outside(server)) return
+      if (proto === TCP || (proto === UDP && !QUIET_UDP.has(port) && !QUIET_UDP.has(attempt.conversation.aPort))) {
+        // From inside to outside, UDP without an answer is peer-to-peer, games, NAT probing: not a scan of ours.
+        if (proto === UDP && inside && !networks.inside(server)) return
+        vertical(attempt, now)
+        if (!inside) slow(attempt, now)
+        horizontal(attempt, now)
+      } else if (proto === ICMP || proto === ICMPV6) horizontal(attempt, now)
+    },
+  }
+}

@@ -1,0 +1,228 @@
+import { makeRoom } from './bounded.ts'
+import { type ConversationState, conversationState, settle, track } from './conversations.ts'
+import type { Config, Detector, DetectorFactory, Host } from './detector.ts'
+import { beacon } from './detectors/beacon.ts'
+import { bruteForce } from './detectors/brute-force.ts'
+import { ddos } from './detectors/ddos.ts'
+import { drop } from './detectors/drop.ts'
+import { edges } from './detectors/edges.ts'
+import { exfil } from './detectors/exfil.ts'
+import { foreignSource } from './detectors/foreign-source.ts'
+import { outboundFlood } from './detectors/outbound-flood.ts'
+import { protocolShare } from './detectors/protocol-share.ts'
+import { retryStorm } from './detectors/retry-storm.ts'
+import { scans } from './detectors/scans.ts'
+import { shortPackets } from './detectors/short-packets.ts'
+import { synFlood } from './detectors/syn-flood.ts'
+import { type FlowEvent, scale } from './event.ts'
+import type { Finding } from './finding.ts'
+import { Networks, neighbourhood } from './networks.ts'
+import { acquit, type HostTraffic, hostTraffic, learnMinute, receive } from './own-traffic.ts'
+
+const FACTORIES: Record<string, DetectorFactory> = {
+  ddos,
+  syn_flood: synFlood,
+  outbound_flood: outboundFlood,
+  scans,
+  exfil,
+  beacon,
+  protocol_share: protocolShare,
+  short_packets: shortPackets,
+  foreign_source: foreignSource,
+  edges,
+  retry_storm: retryStorm,
+  brute_force: bruteForce,
+  drop,
+}
+
+const TICK_MS = 10_000
+const CONTACT_MS = 15 * 60_000
+const OWN_LIMIT = 100_000
+const CONTACT_LIMIT = 500_000
+const DUPLICATE_MS = 60_000
+
+interface Shared {
+  sinceMs: number
+  tickMs: number
+  conversations: ConversationState
+  own: Map<string, HostTraffic>
+  /** When an own address last opened a conversation with a peer. */
+  contacts: Map<string, number>
+  /** Two generations of record keys with the exporter that owns them (DETECTION 1.2.3). */
+  duplicates: { young: Map<string, string>; old: Map<string, string>; turnedMs: number; dropped: number }
+}
+
+/** Everything the engine knows, as plain data: structured clone or v8 serialisation keeps it over a restart. */
+export interface EngineState {
+  version: 1
+  shared: Shared
+  detectors: Record<string, unknown>
+}
+
+/**
+ * Runs the detectors over flow records on the data's clock: no timer, no I/O. Live, replay and back-test run this same code.
+ * Feed records with `push` in the order of their arrival and call `advance` as time passes; findings come out of both.
+ */
+export class Engine {
+  readonly #config: Config
+  readonly #networks: Networks
+  readonly #shared: Shared
+  readonly #detectors: Detector[]
+  readonly #touched = new Set<string>()
+  #findings: Finding[] = []
+
+  constructor(config: Config, restored?: EngineState) {
+    this.#config = config
+    this.#networks = new Networks(config.homeNetworks)
+    this.#shared = restored?.shared ?? {
+      sinceMs: 0,
+      tickMs: 0,
+      conversations: conversationState(),
+      own: new Map(),
+      contacts: new Map(),
+      duplicates: { young: new Map(), old: new Map(), turnedMs: 0, dropped: 0 },
+    }
+    const shared = this.#shared
+    const touched = this.#touched
+    for (const address of shared.own.keys()) touched.add(address)
+    const findings = (finding: Finding) => this.#findings.push(finding)
+    const host: Host = {
+      networks: this.#networks,
+      config: this.#config,
+      own: shared.own,
+      touched,
+      get sinceMs() {
+        return shared.sinceMs
+      },
+      report({ observedPackets, ...finding }) {
+        findings({ ...finding, trust: observedPackets !== undefined && observedPackets < 30 ? 'low' : 'ok' })
+      },
+    }
+    this.#detectors = Object.entries(FACTORIES).map(([name, make]) => make(host, restored?.detectors[name]))
+  }
+
+  /** Take one record at engine time `now` (live: when it was received; back-test: its end). */
+  push(event: FlowEvent, now: number): void {
+    const shared = this.#shared
+    if (shared.sinceMs === 0) {
+      shared.sinceMs = now
+      shared.tickMs = now - (now % TICK_MS)
+    }
+    if (this.#duplicate(event, now)) return
+    const { conversation, forward } = track(shared.conversations, event, now)
+    const inward = this.#networks.inside(event.dst)
+    const outward = this.#networks.inside(event.src)
+    if (outward && !inward) {
+      const theirs = forward ? conversation.backward : conversation.forward
+      // It spoke first when nothing had come before, or what had come began later than this.
+      if (theirs.records === 0 || theirs.firstMs >= event.startMs) {
+        this.#contact(event.src, event.dst, now)
+        const host = shared.own.get(event.src)
+        if (host !== undefined) for (const [start, end, packets] of conversation.unsolicited) acquit(host, start, end, packets)
+        conversation.unsolicited.length = 0
+      }
+    } else if (inward && !outward && this.#networks.outside(event.src)) {
+      const ours = forward ? conversation.backward : conversation.forward
+      const solicited =
+        (ours.records > 0 && ours.firstMs <= event.startMs) || now - (shared.contacts.get(`${event.dst}|${event.src}`) ?? 0) < CONTACT_MS
+      this.#receive(event.dst, event, solicited)
+      this.#receive(neighbourhood(event.dst), event, solicited)
+      if (!solicited && conversation.unsolicited.length < 16)
+        conversation.unsolicited.push([event.startMs, event.endMs, event.packets * scale(event)])
+    }
+    const [mine, other] = forward ? [conversation.forward, conversation.backward] : [conversation.backward, conversation.forward]
+    for (const detector of this.#detectors) detector.record?.(event, now, mine, other)
+  }
+
+  #receive(address: string, event: FlowEvent, solicited: boolean): void {
+    const own = this.#shared.own
+    let host = own.get(address)
+    if (host === undefined) {
+      makeRoom(own, OWN_LIMIT)
+      host = hostTraffic(address)
+      own.set(address, host)
+    }
+    receive(host, event, solicited)
+    this.#touched.add(address)
+  }
+
+  #contact(own: string, peer: string, now: number): void {
+    const contacts = this.#shared.contacts
+    const key = `${own}|${peer}`
+    contacts.delete(key)
+    makeRoom(contacts, CONTACT_LIMIT)
+    contacts.set(key, now)
+  }
+
+  /** The same record from another exporter within 60 s: the first one owns it. Different counters are halves, and add. */
+  #duplicate(event: FlowEvent, now: number): boolean {
+    const d = this.#shared.duplicates
+    if (now - d.turnedMs > DUPLICATE_MS) {
+      d.old = d.young
+      d.young = new Map()
+      d.turnedMs = now
+    }
+    const key = `${event.src}|${event.srcPort}|${event.dst}|${event.dstPort}|${event.proto}|${Math.round(event.startMs / 1000)}|${event.bytes}|${event.packets}`
+    const owner = d.young.get(key) ?? d.old.get(key)
+    if (owner === undefined) {
+      d.young.set(key, event.exporter)
+      return false
+    }
+    if (owner === event.exporter) return false
+    d.dropped++
+    return true
+  }
+
+  /** Let time pass to `now`: settles conversations, closes windows, runs the periodic jobs. Returns what was found since. */
+  advance(now: number): Finding[] {
+    const shared = this.#shared
+    if (shared.sinceMs !== 0) {
+      while (shared.tickMs + TICK_MS <= now) {
+        // After a long silence only the last minutes can still hold an open window.
+        if (now - shared.tickMs > 3_600_000) shared.tickMs = now - (now % TICK_MS) - 600_000
+        shared.tickMs += TICK_MS
+        this.#tick(shared.tickMs)
+      }
+    }
+    const findings = this.#findings
+    this.#findings = []
+    return findings
+  }
+
+  #tick(now: number): void {
+    settle(
+      this.#shared.conversations,
+      now,
+      (attempt) => {
+        for (const detector of this.#detectors) detector.settled?.(attempt, now)
+      },
+      (attempt) => {
+        for (const detector of this.#detectors) detector.closed?.(attempt, now)
+      },
+    )
+    for (const detector of this.#detectors) detector.tick?.(now)
+    const idle = Math.floor((now - 120_000) / TICK_MS)
+    for (const address of this.#touched) {
+      const host = this.#shared.own.get(address)
+      if (host === undefined) {
+        this.#touched.delete(address)
+        continue
+      }
+      learnMinute(host, now)
+      if (host.newest < idle - 6) this.#touched.delete(address)
+    }
+  }
+
+  get duplicates(): number {
+    return this.#shared.duplicates.dropped
+  }
+
+  /** The state itself, not a copy: serialise it before the next `push`. */
+  snapshot(): EngineState {
+    const detectors: Record<string, unknown> = {}
+    Object.keys(FACTORIES).forEach((name, i) => {
+      detectors[name] = this.#detectors[i]?.state
+    })
+    return { version: 1, shared: this.#shared, detectors }
+  }
+}

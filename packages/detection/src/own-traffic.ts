@@ -1,0 +1,172 @@
+import { type Baseline, baseline, learn } from './baseline.ts'
+import { ACK, type FlowEvent, PSH, RST, SYN, scale, TCP, UDP } from './event.ts'
+import { add, count, type Distinct, distinct, type Heavy } from './sketch.ts'
+
+export const WINDOW_MS = 10_000
+/** Windows kept: an active timeout of 60 s, the lateness of 30 s, and the three that a rule looks at. */
+export const WINDOWS = 12
+
+/** What reached one own address in 10 s. Packets and octets are scaled; `flows` counts records whose packets began in it. */
+export interface Window {
+  index: number
+  packets: number
+  bytes: number
+  flows: number
+  unsolicited: number
+  synOnly: number
+  made: number
+  answers: number
+  short: number
+  icmp: number
+  udp: number
+  observed: number
+  sources: Distinct
+  ports: Heavy
+  prefixes: Heavy
+  targetPorts: Distinct
+  /** Own addresses hit: one for a host, the heaviest of a prefix. */
+  targets: Heavy
+  countries: Heavy
+}
+
+export const HOST_METRICS = ['packets', 'bytes', 'flows', 'synOnly', 'short'] as const
+export type HostMetric = (typeof HOST_METRICS)[number]
+
+export interface HostTraffic {
+  address: string
+  windows: (Window | undefined)[]
+  newest: number
+  usual: Record<HostMetric, Baseline>
+  learnedMinute: number
+  /** While a detector fires, the host does not learn (at most 6 h). */
+  firingSince: number
+  firingUntil: number
+}
+
+export function hostTraffic(address: string): HostTraffic {
+  return {
+    address,
+    windows: new Array<Window | undefined>(WINDOWS),
+    newest: -1,
+    usual: { packets: baseline(), bytes: baseline(), flows: baseline(), synOnly: baseline(), short: baseline() },
+    learnedMinute: -1,
+    firingSince: 0,
+    firingUntil: 0,
+  }
+}
+
+/** The window of epoch index `index`, made on first use; undefined when it is older than what is kept. */
+export function windowAt(host: HostTraffic, index: number): Window | undefined {
+  if (index > host.newest) host.newest = index
+  if (index <= host.newest - WINDOWS) return undefined
+  const slot = index % WINDOWS
+  const there = host.windows[slot]
+  if (there !== undefined && there.index === index) return there
+  if (there !== undefined && there.index > index) return undefined
+  const made: Window = {
+    index,
+    packets: 0,
+    bytes: 0,
+    flows: 0,
+    unsolicited: 0,
+    synOnly: 0,
+    made: 0,
+    answers: 0,
+    short: 0,
+    icmp: 0,
+    udp: 0,
+    observed: 0,
+    sources: distinct(),
+    ports: new Map(),
+    prefixes: new Map(),
+    targetPorts: distinct(),
+    targets: new Map(),
+    countries: new Map(),
+  }
+  host.windows[slot] = made
+  return made
+}
+
+export function peek(host: HostTraffic, index: number): Window | undefined {
+  const there = host.windows[index % WINDOWS]
+  return there?.index === index ? there : undefined
+}
+
+const slash24 = (address: string) =>
+  address.includes(':') ? address.split(':').slice(0, 3).join(':') : address.slice(0, address.lastIndexOf('.'))
+
+/**
+ * Spread one inbound record over the windows it lasted, evenly (DETECTION 1.2.1), clipped to those kept.
+ * `solicited`: the own address spoke to this peer first.
+ */
+export function receive(host: HostTraffic, event: FlowEvent, solicited: boolean): void {
+  const by = scale(event)
+  const first = Math.floor(event.startMs / WINDOW_MS)
+  const last = Math.max(first, Math.floor(event.endMs / WINDOW_MS))
+  const from = Math.max(first, last - WINDOWS + 1)
+  const length = Math.max(1, event.endMs - event.startMs)
+  const flags = event.tcpFlags
+  const bareSyn = event.proto === TCP && flags >= 0 && (flags & SYN) !== 0 && (flags & ACK) === 0
+  const answer =
+    event.proto === TCP &&
+    flags >= 0 &&
+    ((flags & (SYN | ACK)) === (SYN | ACK) ? event.packets <= 3 : (flags & RST) !== 0) &&
+    (flags & PSH) === 0
+  const mean = event.packets > 0 ? event.bytes / event.packets : 0
+  const short = mean > 0 && mean <= 64 && (event.packets >= 3 || bareSyn)
+  for (let index = from; index <= last; index++) {
+    const window = windowAt(host, index)
+    if (window === undefined) continue
+    const begin = Math.max(event.startMs, index * WINDOW_MS)
+    const end = Math.min(event.endMs, (index + 1) * WINDOW_MS)
+    const part = first === last ? 1 : Math.max(0, end - begin) / length
+    const packets = event.packets * by * part
+    window.packets += packets
+    window.bytes += event.bytes * by * part
+    window.observed += event.packets * part
+    if (!solicited) window.unsolicited += packets
+    if (bareSyn) window.synOnly += packets
+    if (short) window.short += packets
+    if (event.proto === UDP) window.udp += packets
+    else if (event.proto !== TCP) window.icmp += event.proto === 1 || event.proto === 58 ? packets : 0
+    if (answer) window.answers += packets
+    if (index === first) {
+      window.flows += 1
+      if (event.proto === TCP && flags >= 0 && (flags & (SYN | ACK)) === (SYN | ACK) && !answer) window.made += 1
+    }
+    add(window.sources, event.src)
+    add(window.targetPorts, event.dstPort)
+    count(window.targets, event.dst, packets)
+    count(window.ports, `${event.proto}/${event.srcPort}`, packets)
+    count(window.prefixes, slash24(event.src), packets)
+    if (event.srcCountry !== '') count(window.countries, event.srcCountry, packets)
+  }
+}
+
+/** Take back packets counted as unsolicited: the own side had spoken first, its record only came later. */
+export function acquit(host: HostTraffic, startMs: number, endMs: number, packets: number): void {
+  const first = Math.floor(startMs / WINDOW_MS)
+  const last = Math.max(first, Math.floor(endMs / WINDOW_MS))
+  const length = Math.max(1, endMs - startMs)
+  for (let index = Math.max(first, last - WINDOWS + 1); index <= last; index++) {
+    const window = peek(host, index)
+    if (window === undefined) continue
+    const part = first === last ? 1 : Math.max(0, Math.min(endMs, (index + 1) * WINDOW_MS) - Math.max(startMs, index * WINDOW_MS)) / length
+    window.unsolicited = Math.max(0, window.unsolicited - packets * part)
+  }
+}
+
+/** Learn the minute that ended more than 60 s before `now`, unless a detector fires on the host. */
+export function learnMinute(host: HostTraffic, now: number): void {
+  const minute = Math.floor((now - 60_000) / 60_000) - 1
+  if (minute <= host.learnedMinute) return
+  host.learnedMinute = minute
+  if (now < host.firingUntil && now - host.firingSince < 6 * 3_600_000) return
+  const sums = { packets: 0, bytes: 0, flows: 0, synOnly: 0, short: 0 }
+  for (let i = 0; i < 6; i++) {
+    const window = peek(host, minute * 6 + i)
+    if (window === undefined) continue
+    for (const metric of HOST_METRICS) sums[metric] += window[metric]
+  }
+  for (const metric of HOST_METRICS) learn(host.usual[metric], minute, sums[metric] / 60)
+}
