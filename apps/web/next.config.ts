@@ -16,7 +16,11 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,
-  experimental: { optimizePackageImports: ['lucide-react', 'radix-ui', 'recharts', 'date-fns'] },
+  experimental: {
+    // A page that a role does not open answers 403 and not 200 with a sorry text.
+    authInterrupts: true,
+    optimizePackageImports: ['lucide-react', 'radix-ui', 'recharts', 'date-fns'],
+  },
 }
 
 export default config

@@ -39,7 +39,7 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   if (action !== null && may(principal.role, action) === 'no') {
     const target = request.nextUrl.clone()
     target.pathname = '/not-allowed'
-    return finish(NextResponse.rewrite(target, { request: { headers }, status: 403 }))
+    return finish(NextResponse.rewrite(target, { request: { headers } }))
   }
   return finish(NextResponse.next({ request: { headers } }))
 }

@@ -3,13 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Program } from '../support/program.ts'
 import { Caller, everyone, PASSWORD, problemOf, startWeb, type Web } from './web.ts'
 
+/** Two processes that share it accept each other's cookies. */
+const SECRET = 'for-tests-only-0123456789abcdefghijklmnop'
+
 let database: TestDatabase
 let web: Web
 let callers: Awaited<ReturnType<typeof everyone>>
 
 beforeAll(async () => {
   database = await createTestDatabase('postgres')
-  web = await startWeb(database)
+  web = await startWeb(database, { WEIR_AUTH_SECRET: SECRET })
   callers = await everyone(web, database)
 })
 afterAll(async () => {
@@ -323,7 +326,7 @@ describe('starting', () => {
   })
 
   it('without a database still answers, with the cause and no stack', async () => {
-    const alone = await startWeb(database, { DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' })
+    const alone = await startWeb(database, { WEIR_AUTH_SECRET: SECRET, DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:9/none' })
     try {
       const word = await new Caller(alone).get('/api/v1/health')
       expect(word.status).toBe(503)

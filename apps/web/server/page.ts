@@ -1,6 +1,6 @@
 import { type Action, PAGES, type PagePath } from '@weir/db/contracts'
 import { headers } from 'next/headers'
-import { notFound, redirect } from 'next/navigation'
+import { forbidden, redirect } from 'next/navigation'
 import { grantOf, type Principal, principalOf } from './principal.ts'
 
 export type Person = Extract<Principal, { kind: 'session' }>
@@ -10,7 +10,7 @@ export async function personFor(path: PagePath): Promise<Person> {
   const principal = await principalOf(await headers())
   if (principal?.kind !== 'session') redirect(`/sign-in?${new URLSearchParams({ return: path })}`)
   const action: Action | 'open' = PAGES[path]
-  if (action !== 'open' && grantOf(principal, action) === 'no') notFound()
+  if (action !== 'open' && grantOf(principal, action) === 'no') forbidden()
   return principal
 }
 

@@ -1,4 +1,4 @@
-import { resolveToken } from '@weir/db/commands'
+import { liveSessions, resolveToken } from '@weir/db/commands'
 import { type Action, type Grant, may, type Precision, ROLES, type Role } from '@weir/db/contracts'
 import { house } from './house.ts'
 import { Problem } from './problem.ts'
@@ -27,7 +27,11 @@ export async function principalOf(headers: Headers, options: { touch?: boolean }
     return found === null ? null : { kind: 'token', tokenId: found.id, name: found.name, role: found.role }
   }
   if (!headers.has('cookie')) return null
-  const found = await auth.api.getSession({ headers, query: { disableRefresh: options.touch === false } })
+  const found = await auth.api.getSession({ headers, query: { disableRefresh: options.touch === false } }).catch(async (error: unknown) => {
+    // The library hides why it failed. A read of our own fails with the database's own words, if that is the reason.
+    await liveSessions(pool, ['none'])
+    throw error
+  })
   if (found === null || found.user.banned === true) return null
   if (found.session.createdAt.getTime() < Date.now() - ABSOLUTE_SECONDS * 1000) return null
   const role = ROLES.find((name) => name === found.user.role)
