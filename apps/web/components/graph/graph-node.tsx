@@ -56,7 +56,7 @@ export const GraphNode = memo(function GraphNode({ data, selected }: NodeProps<F
             'truncate',
             host
               ? 'font-mono text-[12.5px] group-data-[zoom=far]/graph:text-[18px] group-data-[zoom=mid]/graph:text-[14.5px] group-data-[zoom=far]/graph:tracking-tight'
-              : 'font-medium text-[13px] leading-[18px] group-data-[zoom=far]/graph:text-[21px] group-data-[zoom=mid]/graph:text-[16px] group-data-[zoom=far]/graph:leading-7',
+              : 'font-medium text-[13px] leading-[18px] group-data-[zoom=far]/graph:text-[19px] group-data-[zoom=mid]/graph:text-[16px] group-data-[zoom=far]/graph:leading-7',
             node.kind === 'service' && 'group-data-[zoom=far]/graph:text-accent',
           )}
         >

@@ -143,7 +143,7 @@ export function ServiceScreen() {
     )
 
   // The picture gets the whole width until there is something to say beside it.
-  const side = picked !== null || empty || (answer !== undefined && !named)
+  const side = picked !== null
   const body = (content: 'graph' | 'list') =>
     failed ? (
       <ErrorState error={graph.error} onRetry={() => void graph.refetch()} className="h-full items-center justify-center" />
@@ -274,6 +274,11 @@ export function ServiceScreen() {
             )}
           </div>
         )}
+        {answer === undefined || empty || named ? null : (
+          <p className="border-border border-b bg-accent-soft px-4 py-2 text-[12px] leading-relaxed">
+            No service has a name yet: servers are shown by address. <RulesLink rules={rules} />
+          </p>
+        )}
         {narrow ? (
           <>
             <div className={cn('max-h-[440px] overflow-y-auto', graph.isPlaceholderData && 'opacity-70')}>{body('list')}</div>
@@ -314,11 +319,6 @@ export function ServiceScreen() {
               onFocus={focusOn}
               onUnfold={unfold}
             />
-          )}
-          {named ? null : (
-            <div className={cn(picked !== null && 'border-border border-t')}>
-              <HowNamed rules={rules} />
-            </div>
           )}
         </Panel>
       )}
@@ -403,13 +403,21 @@ function HowNamed({ rules }: { rules: string }) {
     <section className="px-4 py-3 text-[12px] text-muted leading-relaxed">
       <h2 className="font-medium text-[13px] text-text">How services get names</h2>
       <p className="mt-1">
-        A rule says: this prefix, protocol and port range is called this. The most exact rule wins. Write them one by one or load a CSV or
-        JSON file in{' '}
-        <Link href={rules} className="text-accent underline underline-offset-2">
-          Settings → Services
-        </Link>
-        ; addresses without a rule stay addresses.
+        A rule says: this prefix, protocol and port range is called this. The most exact rule wins; addresses without a rule stay addresses.{' '}
+        <RulesLink rules={rules} />
       </p>
     </section>
+  )
+}
+
+function RulesLink({ rules }: { rules: string }) {
+  return (
+    <>
+      Write rules by prefix and port one by one, or load a CSV or JSON file, in{' '}
+      <Link href={rules} className="text-accent underline underline-offset-2">
+        Settings → Services
+      </Link>
+      .
+    </>
   )
 }

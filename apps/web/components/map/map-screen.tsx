@@ -177,7 +177,12 @@ export function MapScreen() {
   const pairItems: RankItem[] = pairs.map((pair) => ({
     id: pair.id,
     rank: pair.rank,
-    name: pair.src === pair.dst ? `Within ${nameOf(pair.src)}` : `${nameOf(pair.src)} → ${nameOf(pair.dst)}`,
+    name:
+      pair.src === pair.dst
+        ? pair.src === INTERNAL
+          ? 'Stays internal'
+          : `Within ${nameOf(pair.src)}`
+        : `${nameOf(pair.src)} → ${nameOf(pair.dst)}`,
     ...(pair.src === pair.dst ? {} : { short: `${shortOf(pair.src)} → ${shortOf(pair.dst)}` }),
     code: '',
     value: pair.value,
