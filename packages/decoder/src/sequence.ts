@@ -44,10 +44,7 @@ export class SequenceTracker {
    */
   observe(sequence: number, units: number, records: number, upTime: number): number {
     this.#count++
-    let mine = units
-    if (this.rule === 'datagrams') mine = 1
-    else if (this.rule === 'records') mine = records
-    else if (this.rule === 'constant') mine = 0
+    let mine = this.#units(units, records)
     this.received += Math.max(0, mine)
     if (mine > this.#largest) this.#largest = mine
     const backwards = upTime >= 0 && this.#lastUpTime >= 0 && this.#lastUpTime - upTime > 60_000 && this.#lastUpTime - upTime < 0xf0000000
@@ -58,6 +55,7 @@ export class SequenceTracker {
       return 0
     }
     this.#learn(sequence, units, records)
+    mine = this.#units(units, records)
     if (backwards) {
       this.restarts++
       this.#gaps = null
@@ -92,6 +90,13 @@ export class SequenceTracker {
       return 0
     }
     return this.#expire()
+  }
+
+  /** What one datagram adds to the number, by the rule that this stream follows. */
+  #units(units: number, records: number): number {
+    if (this.rule === 'datagrams') return 1
+    if (this.rule === 'records') return records
+    return this.rule === 'constant' ? 0 : units
   }
 
   #restart(sequence: number, units: number, records: number): void {
