@@ -54,10 +54,15 @@ export function uint(b: Uint8Array, o: number, n: number): number {
   }
 }
 
+/** An unsigned integer of 7 or more octets, all digits kept; of more than 8 octets the last 8 count. */
+export function bigUint(b: Uint8Array, o: number, n: number): bigint {
+  return n === 7 ? (BigInt(u24(b, o)) << 32n) | BigInt(u32(b, o + 3)) : big64(b, o + n - 8)
+}
+
 /** The same without rounding: a bigint where a number would round. */
 export function exactUint(b: Uint8Array, o: number, n: number): number | bigint {
-  if (n >= 8 && u32(b, o + n - 8) >= 0x200000) return big64(b, o + n - 8)
-  return uint(b, o, n)
+  const value = uint(b, o, n)
+  return n >= 7 && value > Number.MAX_SAFE_INTEGER ? bigUint(b, o, n) : value
 }
 
 export function exactInt(b: Uint8Array, o: number, n: number): number | bigint {

@@ -1,5 +1,5 @@
 import { setAddress4, setAddress16, swapAddresses } from './address.ts'
-import { allZero, big64, float, text, u8, u16, u32, uint } from './bytes.ts'
+import { allZero, big64, bigUint, float, text, u8, u16, u32, uint } from './bytes.ts'
 import type { ElementRegistry } from './elements.ts'
 import { resetFlowRecord } from './flow.ts'
 import type { DecoderLimits } from './limits.ts'
@@ -549,7 +549,7 @@ export class RecordReader {
   #exact(name: string, b: Uint8Array, at: number, length: number): void {
     const r = this.record
     r.exact ??= {}
-    r.exact[name] = big64(b, at + length - 8)
+    r.exact[name] = bigUint(b, at, length)
   }
 
   #extra(name: string, value: number | bigint | string): void {
