@@ -241,6 +241,22 @@ describe.each(testEngines())('screens (%s)', (engine) => {
   })
 
   describe('flows', () => {
+    it('of one moment and batch are cut into pages without losing or repeating one', async () => {
+      const at = now - 30 * DAY
+      const made = makeFlows(21, 40, at, at + 1, exporters).map((one) => ({ ...one, exported: { ...one.exported, eventKind: 0 as const } }))
+      const numbered = made.map((one, index) => ({ ...one, exported: { ...one.exported, sequenceNum: index } }))
+      await writeFlows(database.pool, engine, numbered)
+      const seen: unknown[] = []
+      let cursor: string | null = null
+      do {
+        const page: FlowsAnswer = await flowsQuery(database.pool, { from: at, to: at + 1, limit: 3, cursor })
+        seen.push(...page.flows.map((flow) => flow['sequence_num']))
+        cursor = page.nextCursor
+      } while (cursor !== null && seen.length < 100)
+      expect(seen).toHaveLength(40)
+      expect(new Set(seen)).toEqual(new Set(numbered.map((_, index) => index)))
+    })
+
     it('are interchange records: absent fields omitted, times and large integers as text with all digits', async () => {
       const at = now - 20 * DAY
       const [made] = makeFlows(3, 1, at, at + 1, exporters)
