@@ -19,7 +19,10 @@ export function ShadeLegend({
   const steps = colours.map((colour, index) => {
     const low = scale.thresholds[index - 1]
     const text = (value: number) => si(value).join(' ').trim()
-    return { colour, label: low === undefined ? `< ${text(scale.thresholds[0] ?? scale.max)}` : text(low) }
+    return {
+      colour,
+      label: low !== undefined ? text(low) : scale.thresholds[0] === undefined ? text(scale.max) : `< ${text(scale.thresholds[0])}`,
+    }
   })
   return (
     <div className="flex items-end gap-2 text-[11px] text-muted leading-none">
