@@ -44,5 +44,10 @@ export function createPool(settings: PoolSettings): Pool {
       process.stderr.write(`${settings.applicationName}: a database connection broke: ${error.message}\n`)
     })
   pool.on('error', onError)
+  // The pool listens to idle connections only. One that breaks while it is checked out and between two statements (in the middle of a
+  // transaction) would otherwise be an emitter without a listener, which ends the process; its next statement fails and reports it.
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined)
+  })
   return pool
 }
