@@ -212,6 +212,15 @@ export class Exporters implements Component {
     this.onResolved(exporter, parked)
   }
 
+  /** Forget what is parked; returns how many datagrams that were. */
+  discardParked(): number {
+    const discarded = this.#parkedCount
+    for (const exporter of this.#unresolved) exporter.parked = []
+    this.#parkedCount = 0
+    this.#parkedOctets = 0
+    return discarded
+  }
+
   /** Note an interface's name as options data told it. */
   learnName(exporter: Exporter, name: LearnedName): void {
     if (name.kind !== 'interface') return

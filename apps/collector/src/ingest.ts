@@ -322,21 +322,30 @@ export class Ingest implements Component {
     this.#stopping = false
   }
 
-  /** Decode what was received; what still waits for an exporter's id is refused and counted. The listeners are closed by now. */
+  /**
+   * Decode what was received, new exporters' datagrams included unless the database is away: then nobody would give them an id in time.
+   * What is left is refused and counted. The listeners are closed by now.
+   */
   async stop(): Promise<void> {
-    const deadline = Date.now() + 4_000
-    const busy = () => this.#inbox.length > 0 || this.#returnedAt < this.#returned.length
+    const deadline = Date.now() + STOP_MS
+    const busy = () =>
+      this.#inbox.length > 0 ||
+      this.#returnedAt < this.#returned.length ||
+      (this.#exporters.parkedDatagrams > 0 && this.#store.downSinceMs === null)
     while (busy() && Date.now() < deadline) {
       this.#schedule()
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     this.#stopping = true
-    const left = this.#inbox.length + this.#returned.length - this.#returnedAt
+    let left = this.#exporters.discardParked()
+    while (this.#next() !== undefined) left++
     this.#account.refused.stopping += left
-    while (this.#next() !== undefined);
-    if (left > 0) this.#reporter.log.error({ datagrams: left }, 'stopped with datagrams that could not be decoded in time')
+    if (left > 0) this.#reporter.log.error({ datagrams: left }, 'stopped with datagrams that could not be decoded')
   }
 }
+
+/** Of the ten seconds that stopping may take, decoding gets this much. */
+const STOP_MS = 3_000
 
 const NOWHERE: FlowSink = { flow: () => undefined }
 

@@ -119,6 +119,7 @@ export class Status implements Component {
   }
 
   async start(): Promise<void> {
+    this.#remember(Date.now())
     this.#secondTimer = setInterval(() => void this.#everySecond(), 1_000)
     this.#statusTimer = setInterval(() => void this.#record(), STATUS_MS)
     void this.#record()

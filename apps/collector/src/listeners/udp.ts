@@ -47,6 +47,8 @@ export interface UdpSettings {
   receiveBufferBytes: number
 }
 
+const QUIET_MS = 20
+
 /** One UDP port, on IPv4 and IPv6. Receives and counts; what a datagram means is not its business. */
 export class UdpListener implements Component {
   readonly name: string
@@ -147,7 +149,12 @@ export class UdpListener implements Component {
     )
   }
 
+  /** Close the sockets once the kernel has handed over what it held, or after half a second of traffic that does not end. */
   async stop(): Promise<void> {
+    for (let waited = 0, seen = -1; this.open && seen !== this.datagrams && waited < 500; waited += QUIET_MS) {
+      seen = this.datagrams
+      await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+    }
     const sockets = this.#sockets
     this.#sockets = []
     await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))))

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { datagrams, newDataDir, send, until } from '../test/harness.ts'
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+
+describe('the collector as a program', () => {
+  let database: TestDatabase
+  const dir = newDataDir()
+  const children: ChildProcess[] = []
+  beforeAll(async () => {
+    database = await createTestDatabase('postgres')
+  })
+  afterAll(async () => {
+    dir.remove()
+    await database.drop()
+  })
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+      }
+    }
+  })
+
+  const run = (env: Record<string, string> = {}, args: string[] = []) => {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: {
+        ...process.env,
+        DATABASE_URL: database.url,
+        WEIR_DATA_DIR: dir.path,
+        WEIR_NETFLOW_PORT: '0',
+        WEIR_IPFIX_PORT: '0',
+        WEIR_SFLOW_PORT: 'off',
+        WEIR_METRICS_PORT: '0',
+        WEIR_LISTEN_HOST: '127.0.0.1',
+        ...env,
+      },
+    })
+    children.push(child)
+    const it = { child, out: '', err: '', ports: {} as Record<string, number> }
+    child.stdout?.on('data', (text: Buffer) => {
+      it.out += text.toString()
+    })
+    child.stderr?.on('data', (text: Buffer) => {
+      it.err += text.toString()
+    })
+    child.on('message', (message: { ports: Record<string, number> }) => {
+      it.ports = message.ports
+    })
+    const ended = once(child, 'exit').then(([code]: number[]) => code)
+    const ready = () => until('the collector to be ready', () => it.ports.netflow !== undefined || child.exitCode !== null, 60_000)
+    return { it, child, ended, ready }
+  }
+
+  it.each(['SIGTERM', 'SIGINT', 'disconnect'] as const)('stores what came and ends with 0 on %s', async (how) => {
+    const before = (await database.pool.query<{ n: number }>('select count(*)::int as n from flow')).rows[0]?.n ?? 0
+    const { it: program, child, ended, ready } = run()
+    await ready()
+    await send(program.ports.netflow ?? 0, datagrams('v5', 900))
+    const began = Date.now()
+    if (how === 'disconnect') child.disconnect()
+    else child.kill(how)
+    expect(await ended).toBe(0)
+    expect(Date.now() - began).toBeLessThan(10_000)
+    const { rows } = await database.pool.query<{ n: number }>('select count(*)::int as n from flow')
+    expect((rows[0]?.n ?? 0) - before).toBe(900)
+  })
+
+  it('names the setting and the way out when a port is taken', async () => {
+    const other = createSocket('udp4')
+    other.bind(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { it: program, ended } = run({ WEIR_NETFLOW_PORT: String(other.address().port) })
+    expect(await ended).toBe(2)
+    other.close()
+    expect(program.err).toMatch(/WEIR_NETFLOW_PORT: cannot listen on .* another program already has that port\. Stop it/)
+    expect(program.err).not.toMatch(/\n\s+at /)
+  })
+
+  it('refuses a second one on the same data directory', async () => {
+    const first = run()
+    await first.ready()
+    const second = run()
+    expect(await second.ended).toBe(2)
+    expect(second.it.err).toMatch(new RegExp(`a collector \\(process ${first.child.pid}\\) already uses .*own WEIR_DATA_DIR`))
+    first.child.kill('SIGTERM')
+    expect(await first.ended).toBe(0)
+  })
+
+  it('only checks the settings with --check', async () => {
+    expect(await run({}, ['--check']).ended).toBe(0)
+    const wrong = run({ WEIR_FLUSH_MS: 'soon' }, ['--check'])
+    expect(await wrong.ended).toBe(2)
+    expect(wrong.it.err).toMatch(/WEIR_FLUSH_MS: "soon" is not a whole number/)
+  })
+})
