@@ -1,5 +1,6 @@
 'use client'
 import { CalendarClock, ChevronDown, ChevronLeft, ChevronRight, RotateCw, SlidersHorizontal, Undo2, ZoomOut } from 'lucide-react'
+import { usePathname } from 'next/navigation'
 import { useId, useState } from 'react'
 import { useAutoRefresh } from '../data/clock.ts'
 import { refreshNow, useView, type View, type ViewMetric } from '../data/view.ts'
@@ -31,15 +32,17 @@ export function ViewControls() {
   const view = useView()
   const moves = view.preset !== null
   useAutoRefresh(moves ? view.refresh : 0)
+  // Single records are listed, not summed: there is no metric to choose.
+  const counts = usePathname() !== '/flows'
   return (
     <>
       <div className="hidden items-center gap-2 md:flex">
         <ZoomBack view={view} />
         <RangePicker view={view} />
         <RefreshControl view={view} />
-        <Segmented label="Metric" value={view.metric} options={METRICS} onChange={(metric) => view.set({ metric })} />
+        {counts ? <Segmented label="Metric" value={view.metric} options={METRICS} onChange={(metric) => view.set({ metric })} /> : null}
       </div>
-      <PhoneControls view={view} />
+      <PhoneControls view={view} counts={counts} />
     </>
   )
 }
@@ -110,7 +113,7 @@ function RangeForm({ view, onDone, stacked = false }: { view: View; onDone: () =
         ))}
       </fieldset>
       <div className={cn('flex min-w-0 flex-1 flex-col gap-3', stacked ? '' : 'p-3')}>
-        <CustomRange key={`${view.preset ?? ''}-${from}-${to}`} view={view} onDone={onDone} quiet={stacked} />
+        <CustomRange key={view.preset ?? `${from}-${to}`} view={view} onDone={onDone} quiet={stacked} />
         <div className="flex flex-wrap items-center gap-1.5 border-border border-t pt-3">
           <Button size="sm" onClick={() => move(from - span, to - span)} title={`The ${duration(span / 1000)} before`}>
             <ChevronLeft /> Earlier
@@ -200,7 +203,7 @@ function RefreshControl({ view }: { view: View }) {
         <MenuTrigger asChild>
           <Button
             className="-ml-px min-w-16 justify-between rounded-l-none px-2"
-            aria-label={`Refresh automatically: ${refreshLabel(view.refresh)}`}
+            aria-label={`Refresh automatically: ${view.preset === null ? 'Fixed range' : refreshLabel(view.refresh)}`}
           >
             {view.preset === null ? <span className="text-muted">Fixed</span> : refreshLabel(view.refresh)}
             <ChevronDown className="!size-3.5 text-muted" />
@@ -222,7 +225,7 @@ function RefreshControl({ view }: { view: View }) {
 }
 
 /** Everything above in one sheet, for a screen that has no room for a row of controls. */
-function PhoneControls({ view }: { view: View }) {
+function PhoneControls({ view, counts }: { view: View; counts: boolean }) {
   const [open, setOpen] = useState(false)
   const metric = METRICS.find((one) => one.value === view.metric)?.label ?? ''
   return (
@@ -233,7 +236,7 @@ function PhoneControls({ view }: { view: View }) {
             <SlidersHorizontal className="text-muted" />
             <span className="truncate" suppressHydrationWarning>
               {view.range.label}
-              <span className="text-muted"> · {metric}</span>
+              {counts ? <span className="text-muted"> · {metric}</span> : null}
             </span>
           </Button>
         </DialogTrigger>
@@ -246,13 +249,15 @@ function PhoneControls({ view }: { view: View }) {
           }
         >
           <div className="flex flex-col gap-5">
-            <Segmented
-              label="Metric"
-              value={view.metric}
-              options={METRICS}
-              onChange={(next) => view.set({ metric: next })}
-              className="flex w-full [&>button]:h-9 [&>button]:flex-1"
-            />
+            {counts ? (
+              <Segmented
+                label="Metric"
+                value={view.metric}
+                options={METRICS}
+                onChange={(next) => view.set({ metric: next })}
+                className="flex w-full [&>button]:h-9 [&>button]:flex-1"
+              />
+            ) : null}
             <RangeForm view={view} onDone={() => setOpen(false)} stacked />
             <div className="flex flex-col gap-1.5 border-border border-t pt-4">
               <span className="font-medium text-[12px] text-muted">Refresh every</span>
@@ -264,7 +269,7 @@ function PhoneControls({ view }: { view: View }) {
                 className="flex w-full [&>button]:h-9 [&>button]:flex-1"
               />
             </div>
-            <ScaledSwitch view={view} />
+            {counts ? <ScaledSwitch view={view} /> : null}
           </div>
         </SheetContent>
       </Dialog>

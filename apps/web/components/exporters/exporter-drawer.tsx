@@ -6,6 +6,7 @@ import { type ReactNode, useId, useState } from 'react'
 import { toast } from 'sonner'
 import { ProblemError } from '../../data/fetch-json.ts'
 import { type Boundary, useEditInterface, useRenameExporter } from '../../data/use-exporters.ts'
+import { useInterfaceTraffic } from '../../data/use-interface-traffic.ts'
 import { useMay } from '../../data/use-profile.ts'
 import { bitsPerSecond, dateTime, exact, flowsPerSecond, sampling, share, utc } from '../format.ts'
 import { Ago } from '../time.tsx'
@@ -14,6 +15,7 @@ import { Button } from '../ui/button.tsx'
 import { Dialog, DrawerContent } from '../ui/dialog.tsx'
 import { Input } from '../ui/input.tsx'
 import { Select } from '../ui/select.tsx'
+import { ErrorState } from '../ui/state.tsx'
 import { clockDoubt, FORMATS, samplingDoubt, stateTone, stateWord } from './exporter-facts.ts'
 
 const refused = (what: string) => (error: unknown) =>
@@ -115,24 +117,7 @@ function Detail({ one }: { one: ExporterObject }) {
             <List /> Open its flows
           </Link>
         </Button>
-        <section aria-label="Interfaces">
-          <h3 className="font-semibold text-[13px]">Interfaces</h3>
-          <p className="mb-2 text-[12px] text-muted">
-            External interfaces face other networks; what crosses them is ingress and egress.
-            {mayEdit ? '' : ' Changing them needs an admin.'}
-          </p>
-          {one.interfaces.length === 0 ? (
-            <p className="text-[13px] text-muted">No flow has named an interface of this exporter yet.</p>
-          ) : (
-            <ul className="border-border border-t">
-              {[...one.interfaces]
-                .sort((a, b) => a.ifIndex - b.ifIndex)
-                .map((port) => (
-                  <InterfaceRow key={port.ifIndex} exporterId={one.id} port={port} mayEdit={mayEdit} />
-                ))}
-            </ul>
-          )}
-        </section>
+        <Interfaces one={one} mayEdit={mayEdit} />
       </div>
     </DrawerContent>
   )
@@ -144,10 +129,66 @@ const BOUNDARIES = [
   { value: 'internal', label: 'Internal' },
 ] as const
 
-function InterfaceRow({ exporterId, port, mayEdit }: { exporterId: number; port: ExporterObject['interfaces'][number]; mayEdit: boolean }) {
+type Port = ExporterObject['interfaces'][number]
+
+/** What was described or edited, and what flows of the last day name: an exporter without interface options has interfaces all the same. */
+function Interfaces({ one, mayEdit }: { one: ExporterObject; mayEdit: boolean }) {
+  const traffic = useInterfaceTraffic(one.address)
+  const described = new Set(one.interfaces.map((port) => port.ifIndex))
+  const seen = [...traffic.byIndex.keys()].filter((index) => !described.has(index))
+  const ports: Port[] = [
+    ...one.interfaces,
+    ...seen.map((ifIndex): Port => ({ ifIndex, name: null, description: null, boundary: null, speedBitsPerSecond: null })),
+  ].sort((a, b) => a.ifIndex - b.ifIndex)
+  return (
+    <section aria-label="Interfaces">
+      <h3 className="font-semibold text-[13px]">Interfaces</h3>
+      <p className="mb-2 text-[12px] text-muted">
+        External interfaces face other networks; what crosses them is ingress and egress. Rates are means of the last 24 hours.
+        {mayEdit ? '' : ' Changing interfaces needs an admin.'}
+      </p>
+      {ports.length > 0 ? (
+        <ul className="border-border border-t">
+          {ports.map((port) => (
+            <InterfaceRow
+              key={port.ifIndex}
+              exporterId={one.id}
+              port={port}
+              mayEdit={mayEdit}
+              traffic={traffic.byIndex.get(port.ifIndex)}
+            />
+          ))}
+        </ul>
+      ) : traffic.error !== null ? (
+        <ErrorState error={traffic.error} className="px-0" />
+      ) : (
+        <p className="text-[13px] text-muted">
+          {traffic.pending ? 'Looking for interfaces …' : 'No flow of the last day names an interface of this exporter.'}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function InterfaceRow({
+  exporterId,
+  port,
+  mayEdit,
+  traffic,
+}: {
+  exporterId: number
+  port: Port
+  mayEdit: boolean
+  traffic: { inBitsPerSecond: number; outBitsPerSecond: number } | undefined
+}) {
   const edit = useEditInterface()
   // Shown at once; the list that comes back afterwards is the truth.
   const boundary: Boundary = edit.isPending && edit.variables.boundary !== undefined ? edit.variables.boundary : port.boundary
+  const facts = [
+    port.description,
+    port.speedBitsPerSecond === null ? null : bitsPerSecond(port.speedBitsPerSecond),
+    traffic === undefined ? null : `in ${bitsPerSecond(traffic.inBitsPerSecond)}, out ${bitsPerSecond(traffic.outBitsPerSecond)}`,
+  ].filter((part) => part !== null)
   return (
     <li className="grid min-h-11 grid-cols-[44px_minmax(0,1fr)_auto] items-center gap-3 border-border border-b py-1.5 text-[13px]">
       <span className="text-right font-mono text-[12.5px] text-muted" title="Interface index">
@@ -164,13 +205,7 @@ function InterfaceRow({ exporterId, port, mayEdit }: { exporterId: number; port:
             await edit.mutateAsync({ exporterId, ifIndex: port.ifIndex, name }, { onError: refused('The name was not changed') })
           }}
         />
-        {port.description === null && port.speedBitsPerSecond === null ? null : (
-          <p className="truncate text-[12px] text-muted">
-            {[port.description, port.speedBitsPerSecond === null ? null : bitsPerSecond(port.speedBitsPerSecond)]
-              .filter((part) => part !== null)
-              .join(' · ')}
-          </p>
-        )}
+        {facts.length === 0 ? null : <p className="truncate text-[12px] text-muted">{facts.join(' · ')}</p>}
       </div>
       <Select
         label={`Boundary of interface ${port.name ?? port.ifIndex}`}

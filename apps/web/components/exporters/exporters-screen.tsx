@@ -156,10 +156,11 @@ export function ExportersScreen() {
     {
       id: 'interfaces',
       header: 'Interfaces',
+      title: 'Described by the exporter, or named here',
       align: 'right',
       hideBelow: 'xl',
       sort: (one) => one.interfaces.length,
-      cell: (one) => one.interfaces.length,
+      cell: (one) => (one.interfaces.length === 0 ? <Muted>–</Muted> : one.interfaces.length),
     },
     {
       id: 'problems',

@@ -86,8 +86,8 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
   },
   { id: 'start', header: 'Start', width: '104px', cell: (flow) => <Stamp flow={flow} name="time_flow_start_ns" /> },
   { id: 'received', header: 'Received', width: '104px', cell: (flow) => <Stamp flow={flow} name="time_received_ns" /> },
-  { id: 'src', header: 'Source', width: 'minmax(185px, 1.4fr)', cell: (flow) => <End flow={flow} side="src" /> },
-  { id: 'dst', header: 'Destination', width: 'minmax(185px, 1.4fr)', cell: (flow) => <End flow={flow} side="dst" /> },
+  { id: 'src', header: 'Source', width: 'minmax(168px, 1.4fr)', cell: (flow) => <End flow={flow} side="src" /> },
+  { id: 'dst', header: 'Destination', width: 'minmax(168px, 1.4fr)', cell: (flow) => <End flow={flow} side="dst" /> },
   {
     id: 'proto',
     header: 'Protocol',
@@ -97,21 +97,21 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
   {
     id: 'bytes',
     header: 'Bytes',
-    width: '86px',
+    width: '80px',
     align: 'right',
     cell: (flow) => <span title={`${exact(number(flow.bytes))} octets as exported`}>{bytes(number(flow.bytes))}</span>,
   },
   {
     id: 'packets',
     header: 'Packets',
-    width: '76px',
+    width: '66px',
     align: 'right',
     cell: (flow) => <span title={`${exact(number(flow.packets))} as exported`}>{count(number(flow.packets))}</span>,
   },
   {
     id: 'duration',
     header: 'Duration',
-    width: '86px',
+    width: '74px',
     align: 'right',
     cell: (flow) => (number(flow.duration_ms) === null ? dash : duration((number(flow.duration_ms) ?? 0) / 1000)),
   },
@@ -143,7 +143,7 @@ export const FLOW_COLUMNS: readonly FlowColumn[] = [
   {
     id: 'interfaces',
     header: 'In → out',
-    width: 'minmax(120px, 0.9fr)',
+    width: 'minmax(104px, 0.9fr)',
     cell: (flow, names) => {
       const name = (side: 'in_if' | 'out_if'): string => names.get(`${flow.sampler_address}#${flow[side]}`) ?? String(flow[side] ?? '')
       return (

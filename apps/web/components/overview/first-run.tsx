@@ -25,7 +25,7 @@ export function FirstRun({
     if (name !== 'localhost' && name !== '127.0.0.1' && name !== '::1') setHost(name)
   }, [])
   const target = host.trim() === '' ? '<this-host>' : host.trim()
-  const listeners = (health?.checks ?? []).filter((check) => /listen|udp|port|socket|collector/i.test(check.name))
+  const listeners = (health?.checks ?? []).filter((check) => /^(collector|listener|kernel)/i.test(check.name))
   return (
     <div className="flex flex-col gap-4">
       <Panel>

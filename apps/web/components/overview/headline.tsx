@@ -70,15 +70,17 @@ function Figure({
 }) {
   const params = { ...view.params(), metric: API_METRIC[metric] }
   const series = useTimeseries(null, params, { points: 120, enabled: view.ready })
-  const before = useTop('proto', { ...previousOf(view), metric: API_METRIC[metric] }, { limit: 1, enabled: view.ready })
-  const total = useTop('proto', params, { limit: 1, enabled: view.ready })
+  // Sums of all three metrics come with every ranked answer: one question serves the whole strip, and the page's own totals.
+  const before = useTop('proto', previousOf(view), { limit: 1, enabled: view.ready })
+  const total = useTop('proto', view.params(), { limit: 1, enabled: view.ready })
   const chart = series.data === undefined ? undefined : toChart(series.data, metric, view.anchor)
   const seconds = total.data === undefined ? 1 : coveredSeconds(total.data, view.anchor)
-  const mean = total.data === undefined ? undefined : toRate(metric, total.data.total.value, seconds)
+  const sum = (answer: { total: { bytes: number; packets: number; flows: number } }): number => answer.total[API_METRIC[metric]]
+  const mean = total.data === undefined ? undefined : toRate(metric, sum(total.data), seconds)
   const earlier =
     before.data === undefined || before.data.total.flows === 0
       ? null
-      : toRate(metric, before.data.total.value, coveredSeconds(before.data, view.anchor))
+      : toRate(metric, sum(before.data), coveredSeconds(before.data, view.anchor))
   const change = mean === undefined ? null : relativeChange(mean, earlier)
   // The live event counts everything; with a filter, or in a window that has ended, it would be the answer to another question.
   const isLive = live !== null && view.filter === '' && view.preset !== null && view.scaled

@@ -83,8 +83,8 @@ function Ranking({
         <colgroup>
           <col />
           <col className="w-[88px]" />
-          <col className="w-[52px]" />
-          <col className="w-4 sm:w-[76px]" />
+          <col className="w-[56px]" />
+          <col className="w-4 sm:w-[86px]" />
         </colgroup>
         <thead className="sr-only">
           <tr>
