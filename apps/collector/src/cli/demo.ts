@@ -1,0 +1,47 @@
+import { rmSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { removeDemo } from '@weir/db/commands'
+import { createPool } from '@weir/db/connection'
+import { databaseUrl } from '../config.ts'
+
+const USAGE = `Usage: weir demo remove
+
+Removes the demo's exporters and everything they sent, rollups included. Other exporters keep every flow.
+`
+
+/** A demo that runs notes its progress every ten seconds. */
+const RUNNING_MS = 25_000
+
+/** The command `weir demo`; returns the exit code. */
+export async function run(args: string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (args.length !== 1 || args[0] !== 'remove') {
+    process.stderr.write(USAGE)
+    return 2
+  }
+  const dataDir = resolve(process.env.WEIR_DATA_DIR ?? '.weir')
+  const note = join(dataDir, 'demo-sent')
+  if (Date.now() - modified(note) < RUNNING_MS) {
+    process.stderr.write(
+      'weir demo: the demo is sending right now and would come back. Stop it first (start Weir without --demo), then run this again in half a minute.\n',
+    )
+    return 1
+  }
+  const pool = createPool({ connectionString: databaseUrl(process.env, dataDir), applicationName: 'weir-demo', max: 2 })
+  try {
+    const { exporters, flows } = await removeDemo(pool)
+    // The next demo starts with a whole hour again.
+    rmSync(note, { force: true })
+    process.stdout.write(exporters === 0 ? 'There is no demo traffic here.\n' : `Removed ${exporters} demo exporters and ${flows} flows.\n`)
+    return 0
+  } finally {
+    await pool.end()
+  }
+}
+
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}

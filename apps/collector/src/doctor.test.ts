@@ -1,0 +1,99 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExporterObject } from '@weir/db/contracts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { readConfig } from './config.ts'
+import { checkClock, checkPorts, checkReceiveBuffer, judgeDisk, judgeExporter, runningCollector } from './doctor.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'weir-doctor-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+const healthy: ExporterObject = {
+  id: 1,
+  address: '192.0.2.1',
+  name: null,
+  demo: false,
+  formats: ['NETFLOW_V9'],
+  state: 'live',
+  firstSeen: '2026-01-01T00:00:00Z',
+  lastSeen: '2026-01-01T00:00:00Z',
+  samplingRate: 100,
+  skewSeconds: 0.4,
+  datagrams: 10,
+  flows: 100,
+  lost: 0,
+  lossShare: 0,
+  problems: 0,
+  templates: 2,
+  flowsPerSecond: 1,
+  bitsPerSecond: 1,
+  interfaces: [],
+}
+
+describe('the doctor', () => {
+  it('names the setting when a port is taken by somebody else, and is content when it is our own collector', async () => {
+    const other = createSocket('udp4')
+    other.bind(0, '127.0.0.1')
+    await once(other, 'listening')
+    const config = {
+      ...readConfig({
+        WEIR_DATA_DIR: dir,
+        DATABASE_URL: 'postgres://u@127.0.0.1/x',
+        WEIR_LISTEN_HOST: '127.0.0.1',
+        WEIR_IPFIX_PORT: 'off',
+        WEIR_SFLOW_PORT: 'off',
+        WEIR_METRICS_PORT: 'off',
+      }),
+      netflowPort: other.address().port,
+    }
+    const [strange] = await checkPorts(config, null)
+    expect(strange).toMatchObject({ state: 'fail', remedy: expect.stringContaining('WEIR_NETFLOW_PORT') })
+    const [own] = await checkPorts(config, 4711)
+    expect(own).toMatchObject({ state: 'ok', seen: expect.stringContaining('4711') })
+    other.close()
+    await once(other, 'close')
+    expect((await checkPorts(config, null)).every(({ state }) => state === 'ok')).toBe(true)
+  })
+
+  it('asks for a larger socket buffer with the line to type', () => {
+    expect(checkReceiveBuffer(() => '212992\n')).toMatchObject({
+      state: 'warn',
+      remedy: expect.stringContaining('sysctl -w net.core.rmem_max=33554432'),
+    })
+    expect(checkReceiveBuffer(() => '67108864\n').state).toBe('ok')
+  })
+
+  it('warns before the disk is full and fails when it nearly is', () => {
+    const GIB = 1024 ** 3
+    expect([100, 2, 0.1].map((free) => judgeDisk('/x', free * GIB, 200 * GIB).state)).toEqual(['ok', 'warn', 'fail'])
+  })
+
+  it('misses a time service only where it should be', () => {
+    expect(checkClock((path) => path.includes('chrony')).state).toBe('ok')
+    expect(checkClock((path) => path === '/.dockerenv').state).toBe('ok')
+    expect(checkClock(() => false)).toMatchObject({ state: 'warn', remedy: expect.stringContaining('chrony') })
+  })
+
+  it('says nothing of a healthy exporter, and of others exactly what is wrong', () => {
+    expect(judgeExporter(healthy)).toEqual([])
+    const wrong: [Partial<ExporterObject>, RegExp][] = [
+      [{ state: 'silent' }, /silent since/],
+      [{ skewSeconds: -3600 }, /3600 s behind/],
+      [{ lossShare: 0.05 }, /5\.0 %/],
+      [{ templates: 0, flows: 0 }, /no template/],
+    ]
+    for (const [fault, says] of wrong) {
+      const findings = judgeExporter({ ...healthy, ...fault })
+      expect(findings).toHaveLength(1)
+      expect(findings[0]?.seen).toMatch(says)
+    }
+    expect(judgeExporter({ ...healthy, state: 'retired', lossShare: 1 })).toEqual([])
+  })
+
+  it('knows whether a collector runs here', () => {
+    expect(runningCollector(dir)).toBeNull()
+  })
+})
