@@ -11,7 +11,8 @@ import type { FlowRecord } from './record.ts'
  *                  aggregation 1 · aggregation version 1 · reserved 4
  *
  * Schemes 1–5 and 9–14 begin with: flows 4 · packets 4 · octets 4 · first 4 · last 4, then the fields named below.
- * Schemes 6–8 (Catalyst) begin with the addresses.
+ * Schemes 6–8 (Catalyst) begin with the addresses. The destination's mask stands before the source's in 5, 13 and 14: flow-tools
+ * reads them so; Wireshark shows them the other way round.
  */
 export const V8_HEADER = 28
 
