@@ -1,6 +1,6 @@
 import type { TimeseriesAnswer, TopAnswer } from '@weir/db/contracts'
 import { describe, expect, test } from 'vitest'
-import { sparkPath } from '../../apps/web/components/ui/sparkline.tsx'
+import { sparkPath } from '../../apps/web/components/ui/spark-path.ts'
 import { coveredSeconds, csv, niceTicks, relativeChange, timeTicks, toChart, trends } from '../../apps/web/data/transform.ts'
 
 const minute = 60_000
@@ -106,25 +106,25 @@ function ranked(rows: [string | null, number][], rest = 0, from = start, to = st
 
 describe('trend against the window before', () => {
   const now = start + 60 * minute
-  const before = (rows: [string | null, number][], rest = 0) => ranked(rows, rest, start - 60 * minute, start)
+  const earlier = (rows: [string | null, number][], rest = 0) => ranked(rows, rest, start - 60 * minute, start)
 
   test('rates are compared, not sums: a window still running is not called smaller', () => {
     const half = ranked([['a', 500]])
-    expect(trends(half, before([['a', 1000]]), start + 30 * minute).get('a')).toEqual({ kind: 'change', value: 0 })
+    expect(trends(half, earlier([['a', 1000]]), start + 30 * minute).get('a')).toEqual({ kind: 'change', value: 0 })
   })
 
   test('a row that was not there is new only when the earlier answer was complete', () => {
-    expect(trends(ranked([['a', 1]]), before([['b', 1]]), now).get('a')).toEqual({ kind: 'new' })
-    expect(trends(ranked([['a', 1]]), before([['b', 1]], 5), now).get('a')).toEqual({ kind: 'unknown' })
+    expect(trends(ranked([['a', 1]]), earlier([['b', 1]]), now).get('a')).toEqual({ kind: 'new' })
+    expect(trends(ranked([['a', 1]]), earlier([['b', 1]], 5), now).get('a')).toEqual({ kind: 'unknown' })
   })
 
   test('nothing before, or nothing known yet, claims nothing', () => {
     expect(trends(ranked([['a', 1]]), undefined, now).get('a')).toEqual({ kind: 'unknown' })
-    expect(trends(ranked([['a', 1]]), before([]), now).get('a')).toEqual({ kind: 'unknown' })
+    expect(trends(ranked([['a', 1]]), earlier([]), now).get('a')).toEqual({ kind: 'unknown' })
   })
 
   test('the row without a key is compared with itself', () => {
-    expect(trends(ranked([[null, 20]]), before([[null, 10]]), now).get(null)).toEqual({ kind: 'change', value: 1 })
+    expect(trends(ranked([[null, 20]]), earlier([[null, 10]]), now).get(null)).toEqual({ kind: 'change', value: 1 })
   })
 
   test('a window covers no more than has passed', () => {
