@@ -45,7 +45,7 @@ interface Viewport {
 }
 
 /** Below this scale even the enlarged names cannot be read: the first look at a large graph starts with its heaviest part instead. */
-const READABLE = 0.4
+const READABLE = 0.46
 
 /** The viewport that shows the whole layout, never larger than life. */
 function whole(layout: Layout, width: number, height: number): Viewport {
@@ -183,8 +183,7 @@ function Canvas({ view, layout, scene, focus, picked, still, mini, rateOf, onPic
     const box = layout.nodes.get(focus === '' ? (target ?? '') : focus)
     void flow.setViewport(first(layout, box && { x: box.x + box.width / 2, y: box.y + box.height / 2 }, width, height))
   }, [flow, scene, layout, view, focus, width, height])
-  const all = whole(layout, width, height).zoom
-  const partly = scale > all * 1.35
+  const partly = layout.width * scale > width || layout.height * scale > height
 
   const glide = still ? {} : { duration: 200 }
   const zoomBy = (way: 'in' | 'out') => {

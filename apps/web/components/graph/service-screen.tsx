@@ -302,7 +302,9 @@ export function ServiceScreen() {
                 ? `; ${answer.rest.edges} smaller edges (${share(answer.rest.value / Math.max(1, answer.total.value))}) are not in the answer`
                 : ''}
             </span>
-            {listed ? null : <span>Clients left, servers right. Dashed: outside your networks. Double-click a node to focus it.</span>}
+            {listed ? null : (
+              <span>Clients left, servers right. Dashed: outside your networks.{narrow ? '' : ' Double-click a node to focus it.'}</span>
+            )}
           </footer>
         )}
       </Panel>
