@@ -5,12 +5,12 @@ const root = resolve(import.meta.dirname, '../..')
 
 /**
  * `WEIR_NEXT_DIST` lets two builds live side by side (tests, several checkouts of one tree).
- * pg and better-auth stay outside the bundle: server.ts and the pages then share one copy of each in the process.
+ * pg and drizzle stay outside the bundle: server.ts and the pages then share one copy of each in the process.
  */
 const config: NextConfig = {
   distDir: process.env.WEIR_NEXT_DIST || '.next',
   transpilePackages: ['@weir/db'],
-  serverExternalPackages: ['pg', 'pg-copy-streams', 'better-auth', '@better-auth/core', '@better-auth/api-key', 'drizzle-orm', 'pino'],
+  serverExternalPackages: ['pg', 'pg-copy-streams', 'drizzle-orm', 'pino'],
   turbopack: { root },
   outputFileTracingRoot: root,
   poweredByHeader: false,

@@ -5,7 +5,7 @@ import { io, type Socket } from 'socket.io-client'
  * The browser's end of the live channel: one connection per tab, shared by everything that shows something live.
  *
  * State in words: `connecting` until the first answer; `live` while connected; `reconnecting` after a break, with socket.io trying again
- * at 1 s to 10 s with jitter; `signed-out` when the server says there is no session any more, and then it stays away.
+ * at 1 s to 5 s with jitter; `signed-out` when the server says there is no session any more, and then it stays away.
  * A rate older than SILENT_MS means that nothing is being measured, whatever the connection says.
  */
 export type LiveStatus = 'connecting' | 'live' | 'reconnecting' | 'signed-out'
@@ -57,7 +57,7 @@ function open(): void {
     path: '/api/live',
     transports: ['websocket', 'polling'],
     reconnectionDelay: 1_000,
-    reconnectionDelayMax: 10_000,
+    reconnectionDelayMax: 5_000,
     randomizationFactor: 0.5,
   })
   socket.on('connect', () => {

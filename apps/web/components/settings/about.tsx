@@ -1,7 +1,7 @@
 'use client'
 
 import { useQuery } from '@tanstack/react-query'
-import type { HealthAnswer } from '@weir/db/contracts'
+import type { GeoAnswer, HealthAnswer } from '@weir/db/contracts'
 import { ExternalLink } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { fetchJson } from '../../data/fetch-json.ts'
@@ -38,11 +38,17 @@ function Out({ href, children }: { href: string; children: ReactNode }) {
 }
 
 /** What runs here, how it is, and whose data and work it stands on. */
-export function About({ version, geo }: { version: string; geo: { edition: string; attribution: string; url: string } | null }) {
+export function About({ version }: { version: string }) {
   const health = useQuery({
     queryKey: keys.health.all,
     queryFn: ({ signal }) => fetchJson<HealthAnswer>('/api/v1/health', { signal }),
     refetchInterval: 10_000,
+  })
+  // The map's question names the edition of the geo data; no arcs are needed for that.
+  const geo = useQuery({
+    queryKey: ['settings', 'geo-source'],
+    queryFn: ({ signal }) => fetchJson<GeoAnswer>('/api/v1/geo', { params: { limit: 0 }, signal }),
+    select: (answer) => answer.source,
   })
   return (
     <>
@@ -94,7 +100,10 @@ export function About({ version, geo }: { version: string; geo: { edition: strin
         <dl className="divide-y border-t">
           <Row name="Places of addresses">
             <Out href="https://db-ip.com">IP Geolocation by DB-IP</Out>
-            <span className="text-muted"> · CC BY 4.0{geo === null ? '' : ` · edition ${geo.edition}`}</span>
+            <span className="text-muted">
+              {' '}
+              · CC BY 4.0{geo.data === undefined || geo.data.edition === '' ? '' : ` · edition ${geo.data.edition}`}
+            </span>
           </Row>
           <Row name="Autonomous systems">
             RouteViews, DB-IP and NRO data <span className="text-muted">· CC BY 4.0</span>

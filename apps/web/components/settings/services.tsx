@@ -97,13 +97,13 @@ export function Services({ canWrite }: { canWrite: boolean }) {
                   <th scope="col" className="px-3 py-2 font-medium">
                     Service
                   </th>
-                  <th scope="col" className="px-3 py-2 font-medium">
+                  <th scope="col" className="px-3 py-2 font-medium max-md:hidden">
                     Server
                   </th>
-                  <th scope="col" className="px-3 py-2 font-medium">
+                  <th scope="col" className="px-3 py-2 font-medium max-md:hidden">
                     Protocol
                   </th>
-                  <th scope="col" className="px-3 py-2 font-medium">
+                  <th scope="col" className="px-3 py-2 font-medium max-md:hidden">
                     Port
                   </th>
                   <th scope="col" className="px-3 py-2 font-medium max-md:hidden">
@@ -120,12 +120,17 @@ export function Services({ canWrite }: { canWrite: boolean }) {
                 {list.map((rule, index) => (
                   <tr key={rule.id} className="hover:bg-raised/60">
                     <td className="py-1.5 pl-4 text-muted">{index + 1}</td>
-                    <td className="px-3 py-1.5 font-medium">{rule.name}</td>
-                    <td className="px-3 py-1.5 font-mono text-[12.5px]">
+                    <td className="px-3 py-1.5 font-medium">
+                      {rule.name}
+                      <span className="block font-normal text-[12.5px] text-muted md:hidden">
+                        {rule.prefix ?? 'any server'} · {protoText(rule)} {portText(rule)}
+                      </span>
+                    </td>
+                    <td className="px-3 py-1.5 font-mono text-[12.5px] max-md:hidden">
                       {rule.prefix ?? <span className="font-sans text-muted">any</span>}
                     </td>
-                    <td className="px-3 py-1.5">{protoText(rule)}</td>
-                    <td className="px-3 py-1.5 whitespace-nowrap">{portText(rule)}</td>
+                    <td className="px-3 py-1.5 max-md:hidden">{protoText(rule)}</td>
+                    <td className="px-3 py-1.5 whitespace-nowrap max-md:hidden">{portText(rule)}</td>
                     <td className="px-3 py-1.5 text-muted max-md:hidden">{rule.source === 'ui' ? 'settings' : rule.source}</td>
                     {canWrite ? (
                       <td className="px-3 py-1 text-right whitespace-nowrap">

@@ -89,7 +89,7 @@ function Token({ token }: { token: TokenRow }) {
           className={`text-[12.5px] ${left < 7 * 86_400 ? 'text-warn' : 'text-muted'}`}
           title={`Ends ${dateMinute(Date.parse(token.expiresAt))}`}
         >
-          ends in {duration(left >= 86_400 ? Math.floor(left / 86_400) * 86_400 : left)}
+          ends in {duration(left >= 86_400 ? Math.round(left / 86_400) * 86_400 : left)}
         </span>
         <Badge tone="accent">{ROLE_NAMES[token.role]}</Badge>
         <Button variant="danger" onClick={() => setAsking(true)}>

@@ -25,7 +25,6 @@ export function LiveBadge() {
       : status === 'reconnecting'
         ? 'The connection to Weir broke; trying again by itself. What you see may be old.'
         : 'Waiting for the first second.'
-  const figures = live ? `${bitsPerSecond(rate.bitsPerSecond)}, ${flowsPerSecond(rate.flowsPerSecond)}` : ''
   return (
     <Tooltip
       side="bottom"
@@ -44,17 +43,18 @@ export function LiveBadge() {
         type="button"
         data-testid="live-rate"
         data-state={live ? 'live' : status === 'live' ? 'no-data' : status}
-        aria-label={live ? `Live rate: ${figures}` : `Live rate: ${word.toLowerCase()}. ${why}`}
         className="flex h-8 cursor-default items-center gap-2 whitespace-nowrap rounded-md px-2 text-[13px] hover:bg-raised"
       >
         <span
           aria-hidden="true"
           className={`size-2 shrink-0 rounded-full ${live ? 'bg-ok' : status === 'reconnecting' ? 'animate-pulse bg-warn' : 'bg-muted/60'}`}
         />
+        {/* Words and figures as they stand are the name: a separate label would differ from what is seen. */}
+        <span className="sr-only">Live rate: </span>
         {live ? (
           <>
-            <span className="min-w-[5.2rem] text-right font-medium">{bitsPerSecond(rate.bitsPerSecond)}</span>
-            <span className="hidden min-w-[5.2rem] text-right text-muted xl:inline">{flowsPerSecond(rate.flowsPerSecond)}</span>
+            <span className="min-w-[5.2rem] text-left font-medium">{bitsPerSecond(rate.bitsPerSecond)}</span>{' '}
+            <span className="hidden min-w-[5.2rem] text-left text-muted xl:inline">{flowsPerSecond(rate.flowsPerSecond)}</span>
           </>
         ) : (
           <span className="text-muted">{word}</span>

@@ -5,7 +5,7 @@ export const ROLE_NAMES: Record<Role, string> = {
   viewer: 'Viewer',
   manager: 'Manager',
   operator: 'Operator',
-  oncall: 'On-call',
+  oncall: 'On call',
   admin: 'Admin',
 }
 

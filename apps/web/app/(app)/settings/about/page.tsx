@@ -7,5 +7,5 @@ export const metadata: Metadata = { title: 'About' }
 
 export default async function AboutPage() {
   await personFor('/settings/about')
-  return <About version={manifest.version} geo={null} />
+  return <About version={manifest.version} />
 }
