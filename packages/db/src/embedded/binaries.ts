@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { messageOf, StorageError } from '../errors.ts'
 
 /** Platforms for which npm has PostgreSQL binaries that this product was made for. */
@@ -36,7 +36,8 @@ export function findBinaries(platform: string = process.platform, arch: string =
     })
   }
   try {
-    const entry = fileURLToPath(import.meta.resolve(name))
+    // Not import.meta.resolve: vitest has none.
+    const entry = createRequire(import.meta.url).resolve(name)
     const home = join(dirname(entry), '..')
     const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }
     const root = join(home, 'native')

@@ -39,7 +39,7 @@ const LATE_MS = 36 * 3_600_000
 /** A writer to one database. Several may work at once, in one process or many; each call takes one connection of the pool. */
 export function createWriter(pool: Pool, engine: Engine, options: WriterOptions = {}): FlowWriter {
   const now = options.now ?? Date.now
-  const begin = `begin; set local statement_timeout = ${options.statementTimeoutMs ?? 60_000}; select nextval('flow_batch')::int as batch`
+  const begin = `begin; set local statement_timeout = ${options.statementTimeoutMs ?? 60_000}`
   /** Days whose partition was there when we last looked. */
   const ready = new Set<number>()
   let notified = Number.NEGATIVE_INFINITY
@@ -47,14 +47,16 @@ export function createWriter(pool: Pool, engine: Engine, options: WriterOptions 
   async function prepare(client: PoolClient, batch: FlowBatch): Promise<void> {
     const unsure = [...batch.days].filter((day) => !ready.has(day))
     if (unsure.length === 0) return
+    await client.query(begin)
     if (engine === 'postgres') await ensurePartitions(client, 'raw', unsure)
     else await refuseSealed(client, unsure, now())
+    await client.query('commit')
     for (const day of unsure) ready.add(day)
   }
 
   async function attempt(client: PoolClient, batch: FlowBatch): Promise<WriteResult> {
     await prepare(client, batch)
-    const id = batchNumber(await client.query(begin))
+    const id = batchNumber(await client.query(`${begin}; select nextval('flow_batch')::int as batch`))
     batch.stamp(id)
     const stream = client.query(copyFrom(COPY))
     stream.end(batch.payload())

@@ -72,7 +72,11 @@ create sequence flow_batch as integer cycle;
 -- Unknown (null), 0 and 1 all count once.
 create function weir_scaled(value bigint, rate integer) returns bigint
   language sql immutable parallel safe
-  return case when rate > 1 then least(value, 9223372036854775807 / rate) * rate else value end;
+  return case
+    when rate is null or rate <= 1 then value
+    when value > 9223372036854775807 / rate then 9223372036854775807
+    else value * rate
+  end;
 
 insert into setting (key, value) values
   -- Days each tier is kept, see DEFAULT_RETENTION_DAYS in src/rollups.ts.
