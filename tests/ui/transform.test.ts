@@ -1,7 +1,7 @@
 import type { TimeseriesAnswer, TopAnswer } from '@weir/db/contracts'
 import { describe, expect, test } from 'vitest'
 import { sparkPath } from '../../apps/web/components/ui/spark-path.ts'
-import { coveredSeconds, csv, niceTicks, relativeChange, timeTicks, toChart, trends } from '../../apps/web/data/transform.ts'
+import { coveredSeconds, csv, gapSeconds, niceTicks, relativeChange, timeTicks, toChart, trends } from '../../apps/web/data/transform.ts'
 
 const minute = 60_000
 const start = Date.UTC(2026, 10, 20, 22, 0)
@@ -81,6 +81,10 @@ describe('sums per bucket become rates', () => {
     expect(toChart(answer, 'bits', start + 2 * minute).rows).toHaveLength(2)
   })
 
+  test('a rest of nothing is no series', () => {
+    expect(toChart(series([[1], [0]]), 'packets', start + minute).series.map((one) => one.label)).toEqual(['k0'])
+  })
+
   test('only the exact rest is called other', () => {
     expect(toChart(series([[1], [1]]), 'packets', start + minute).series.map((one) => one.other)).toEqual([false, true])
     expect(toChart(series([[1]], null), 'packets', start + minute).series[0]?.other).toBe(false)
@@ -125,6 +129,19 @@ describe('trend against the window before', () => {
 
   test('the row without a key is compared with itself', () => {
     expect(trends(ranked([[null, 20]]), earlier([[null, 10]]), now).get(null)).toEqual({ kind: 'change', value: 1 })
+  })
+
+  test('time without any data is not taken for silence, in either window', () => {
+    const half = earlier([['a', 500]])
+    expect(trends(ranked([['a', 1000]]), half, now).get('a')).toEqual({ kind: 'change', value: 1 })
+    expect(trends(ranked([['a', 1000]]), half, now, { current: 0, previous: 1800 }).get('a')).toEqual({ kind: 'change', value: 0 })
+    const answer = series([
+      [null, 7_500, null],
+      [null, 0, 0],
+    ])
+    expect(gapSeconds(answer, start + 3 * minute)).toBe(60)
+    expect(gapSeconds(answer, start + 30_000)).toBe(30)
+    expect(toChart(answer, 'bits', start + 3 * minute).series[0]?.average).toBe(500)
   })
 
   test('a window covers no more than has passed', () => {

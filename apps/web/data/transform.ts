@@ -11,7 +11,7 @@ export type ChartSeries = {
   filter: string
   /** The exact rest, always grey and last. */
   other: boolean
-  /** Mean over the buckets that have data, and the largest bucket. */
+  /** Mean over the time in which data was received, the bucket still filling included, and the largest whole bucket. */
   average: number
   peak: number
   last: number | null
@@ -37,6 +37,13 @@ export function toChart(answer: TimeseriesAnswer, metric: ViewMetric, now: numbe
     const series = answer.series[index]
     return answer.dimension !== null && index === answer.series.length - 1 && series?.key === '' && series.label === 'other'
   }
+  const covered = coveredSeconds(answer, now, gapSeconds(answer, now))
+  const meanOf = (values: readonly (number | null)[]): number =>
+    toRate(
+      metric,
+      values.reduce((sum: number, value) => sum + (value ?? 0), 0),
+      covered,
+    )
   const series = answer.series.map((one, index): ChartSeries => {
     const rates = one.values.slice(0, used).map((value) => (value === null ? null : toRate(metric, value, answer.bucketSeconds)))
     const known = rates.filter((value): value is number => value !== null)
@@ -46,11 +53,14 @@ export function toChart(answer: TimeseriesAnswer, metric: ViewMetric, now: numbe
       label: one.label,
       filter: one.filter,
       other: isOther(index),
-      average: known.length === 0 ? 0 : known.reduce((sum, value) => sum + value, 0) / known.length,
+      average: meanOf(one.values),
       peak: Math.max(0, ...known),
       last: rates.at(-1) ?? null,
     }
   })
+  // A rest of nothing is no series: it would be a line in the legend that says zero.
+  const rest = series.at(-1)
+  if (rest?.other === true && rest.peak === 0 && series.length > 1) series.pop()
   const rows = times.map((time, at): ChartRow => {
     const row: ChartRow = { time, total: null }
     let total: number | null = null
@@ -71,7 +81,7 @@ export function toChart(answer: TimeseriesAnswer, metric: ViewMetric, now: numbe
     rows,
     bucketSeconds: answer.bucketSeconds,
     total: {
-      average: known.length === 0 ? 0 : known.reduce((sum, value) => sum + value, 0) / known.length,
+      average: answer.series.reduce((sum, one) => sum + meanOf(one.values), 0),
       peak,
       peakAt: known.length === 0 ? null : (rows.find((row) => row.total === peak)?.time ?? null),
       last: totals.at(-1) ?? null,
@@ -79,9 +89,24 @@ export function toChart(answer: TimeseriesAnswer, metric: ViewMetric, now: numbe
   }
 }
 
-/** Seconds a `top` answer really covers: the API widens to whole buckets, and what lies after `now` has not happened. */
-export function coveredSeconds(answer: { from: string; to: string }, now: number): number {
-  return Math.max(1, (Math.min(Date.parse(answer.to), now) - Date.parse(answer.from)) / 1000)
+/**
+ * Seconds of a window in which nothing was being received (null buckets), up to `now`. What happened then is unknown, so a mean must not
+ * count it as silence.
+ */
+export function gapSeconds(answer: TimeseriesAnswer, now: number): number {
+  const width = answer.bucketSeconds * 1000
+  return answer.times.reduce((sum, time, at) => {
+    const unknown = answer.series.every((one) => (one.values[at] ?? null) === null)
+    return unknown ? sum + Math.max(0, Math.min(time + width, now) - time) / 1000 : sum
+  }, 0)
+}
+
+/**
+ * Seconds an answer really covers: the API widens to whole buckets, what lies after `now` has not happened, and `gap` seconds of it
+ * are not known. At least one.
+ */
+export function coveredSeconds(answer: { from: string; to: string }, now: number, gap = 0): number {
+  return Math.max(1, (Math.min(Date.parse(answer.to), now) - Date.parse(answer.from)) / 1000 - gap)
 }
 
 /** Relative change of a rate; null where there is nothing to compare with. */
@@ -96,7 +121,12 @@ export type Trend = { kind: 'change'; value: number } | { kind: 'new' } | { kind
  * How each row did against the window before. A row that is missing there is new only if the earlier answer was complete (its rest
  * is nothing); otherwise it may hide in the rest, and then nothing is claimed.
  */
-export function trends(current: TopAnswer, previous: TopAnswer | undefined, now: number): Map<string | null, Trend> {
+export function trends(
+  current: TopAnswer,
+  previous: TopAnswer | undefined,
+  now: number,
+  gaps: { current: number; previous: number } = { current: 0, previous: 0 },
+): Map<string | null, Trend> {
   const result = new Map<string | null, Trend>()
   if (
     previous === undefined ||
@@ -107,8 +137,8 @@ export function trends(current: TopAnswer, previous: TopAnswer | undefined, now:
     for (const row of current.rows) result.set(row.key, { kind: 'unknown' })
     return result
   }
-  const seconds = coveredSeconds(current, now)
-  const before = coveredSeconds(previous, now)
+  const seconds = coveredSeconds(current, now, gaps.current)
+  const before = coveredSeconds(previous, now, gaps.previous)
   const earlier = new Map<string | null, TopRow>(previous.rows.map((row) => [row.key, row]))
   for (const row of current.rows) {
     const match = earlier.get(row.key)

@@ -144,7 +144,7 @@ function Interfaces({ one, mayEdit }: { one: ExporterObject; mayEdit: boolean })
     <section aria-label="Interfaces">
       <h3 className="font-semibold text-[13px]">Interfaces</h3>
       <p className="mb-2 text-[12px] text-muted">
-        External interfaces face other networks; what crosses them is ingress and egress. Rates are means of the last 24 hours.
+        External interfaces face other networks; what crosses them is ingress and egress. Rates are means of the last hour.
         {mayEdit ? '' : ' Changing interfaces needs an admin.'}
       </p>
       {ports.length > 0 ? (

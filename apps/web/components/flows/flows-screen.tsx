@@ -12,11 +12,11 @@ import { download } from '../download.ts'
 import { FilterBar } from '../filter-bar.tsx'
 import { dateTime, exact } from '../format.ts'
 import { NothingHere } from '../nothing-here.tsx'
+import { QuestionError } from '../question-error.tsx'
 import { Button } from '../ui/button.tsx'
 import { Menu, MenuCheckboxItem, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from '../ui/menu.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
-import { ErrorState } from '../ui/state.tsx'
 import { DEFAULT_COLUMNS, FLOW_COLUMNS } from './columns.tsx'
 import { FlowDrawer } from './flow-drawer.tsx'
 import { FlowTable } from './flow-table.tsx'
@@ -83,7 +83,7 @@ export function FlowsScreen() {
       <FilterBar />
       {answer.error !== null && answer.data === undefined ? (
         <Panel>
-          <ErrorState error={answer.error} onRetry={() => void answer.refetch()} className="py-10" />
+          <QuestionError error={answer.error} onRetry={() => void answer.refetch()} />
         </Panel>
       ) : answer.data !== undefined && flows.length === 0 && !answer.isPlaceholderData ? (
         <NothingHere health={health.data} />

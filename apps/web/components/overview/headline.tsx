@@ -13,6 +13,7 @@ import { cn } from '../ui/cn.ts'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { Sparkline } from '../ui/sparkline.tsx'
 import { previousOf } from './previous.ts'
+import { STRIP_POINTS, useGaps } from './use-coverage.ts'
 
 const FIGURES: readonly { metric: ViewMetric; title: string }[] = [
   { metric: 'bits', title: 'Traffic' },
@@ -69,18 +70,19 @@ function Figure({
   className?: string
 }) {
   const params = { ...view.params(), metric: API_METRIC[metric] }
-  const series = useTimeseries(null, params, { points: 120, enabled: view.ready })
+  const series = useTimeseries(null, params, { points: STRIP_POINTS, enabled: view.ready })
   // Sums of all three metrics come with every ranked answer: one question serves the whole strip, and the page's own totals.
   const before = useTop('proto', previousOf(view), { limit: 1, enabled: view.ready })
   const total = useTop('proto', view.params(), { limit: 1, enabled: view.ready })
+  const gaps = useGaps(view)
   const chart = series.data === undefined ? undefined : toChart(series.data, metric, view.anchor)
-  const seconds = total.data === undefined ? 1 : coveredSeconds(total.data, view.anchor)
+  const seconds = total.data === undefined ? 1 : coveredSeconds(total.data, view.anchor, gaps.current)
   const sum = (answer: { total: { bytes: number; packets: number; flows: number } }): number => answer.total[API_METRIC[metric]]
   const mean = total.data === undefined ? undefined : toRate(metric, sum(total.data), seconds)
   const earlier =
     before.data === undefined || before.data.total.flows === 0
       ? null
-      : toRate(metric, sum(before.data), coveredSeconds(before.data, view.anchor))
+      : toRate(metric, sum(before.data), coveredSeconds(before.data, view.anchor, gaps.previous))
   const change = mean === undefined ? null : relativeChange(mean, earlier)
   // The live event counts everything; with a filter, or in a window that has ended, it would be the answer to another question.
   const isLive = live !== null && view.filter === '' && view.preset !== null && view.scaled

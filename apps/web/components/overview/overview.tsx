@@ -7,8 +7,8 @@ import { useTop } from '../../data/use-top.ts'
 import { useView } from '../../data/view.ts'
 import { FilterBar } from '../filter-bar.tsx'
 import { NothingHere } from '../nothing-here.tsx'
+import { QuestionError } from '../question-error.tsx'
 import { Panel } from '../ui/panel.tsx'
-import { ErrorState } from '../ui/state.tsx'
 import type { ListenerPorts } from './device-configs.ts'
 import { PANELS, SPLIT_VALUES, type Split } from './dimensions.ts'
 import { FirstRun } from './first-run.tsx'
@@ -56,7 +56,7 @@ export function Overview({ ports, addresses, live }: { ports: ListenerPorts; add
       <QualityLine exporters={exporters.data} />
       {unreachable ? (
         <Panel>
-          <ErrorState error={probe.error} onRetry={() => void probe.refetch()} className="py-10" />
+          <QuestionError error={probe.error} onRetry={() => void probe.refetch()} />
         </Panel>
       ) : (
         <>

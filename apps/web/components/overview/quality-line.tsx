@@ -7,11 +7,14 @@ import { dateTime, duration, rollup, sampling } from '../format.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Tooltip } from '../ui/tooltip.tsx'
 import { windowText } from '../view-controls.tsx'
+import { useGaps } from './use-coverage.ts'
 
 /** One line that says what the figures below are made of: window, what answered, sampling, demo. */
 export function QualityLine({ exporters }: { exporters: ExportersAnswer | undefined }) {
   const view = useView()
   const answer = useTop('proto', view.params(), { limit: 1, enabled: view.ready })
+  const gap = useGaps(view).current
+  const span = (view.range.to.getTime() - view.range.from.getTime()) / 1000
   const active = (exporters?.exporters ?? []).filter((one) => one.state === 'live')
   const sampled = active.filter((one) => (one.samplingRate ?? 0) > 1)
   const unknown = active.filter((one) => one.samplingRate === null || one.samplingRate === 0)
@@ -30,6 +33,13 @@ export function QualityLine({ exporters }: { exporters: ExportersAnswer | undefi
           }
         />
       )}
+      {gap >= span * 0.02 && gap >= 60 ? (
+        <Hint
+          tone="warn"
+          badge={`data for ${duration(Math.max(0, span - gap))} of ${duration(span)}`}
+          hint={`For ${duration(gap)} of this window no flow arrived from anywhere: before the first export, or while Weir or its exporters were down. Means and changes are over the rest.`}
+        />
+      ) : null}
       {sampled.length > 0 ? (
         <Hint
           tone={view.scaled ? 'neutral' : 'warn'}

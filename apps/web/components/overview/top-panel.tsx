@@ -20,12 +20,14 @@ import { Segmented } from '../ui/tabs.tsx'
 import type { PanelSpec } from './dimensions.ts'
 import { previousOf } from './previous.ts'
 import { RowLabel } from './row-label.tsx'
+import { useGaps } from './use-coverage.ts'
 
 const ROWS = 8
 
 /** Ranking by one dimension: the largest rows, what the others sum to, and the total, which is the same in every panel. */
 export function TopPanel({ spec, side, onSide }: { spec: PanelSpec; side: Dimension; onSide: (side: Dimension) => void }) {
   const view = useView()
+  const gaps = useGaps(view)
   const answer = useTop(side, view.params(), { limit: ROWS, enabled: view.ready })
   const before = useTop(side, previousOf(view), {
     limit: 100,
@@ -33,8 +35,11 @@ export function TopPanel({ spec, side, onSide }: { spec: PanelSpec; side: Dimens
   })
   const data = answer.data?.dimension === side ? answer.data : undefined
   const trend = useMemo(
-    () => (data === undefined ? new Map<string | null, Trend>() : trends(data, before.data, view.anchor)),
-    [data, before.data, view.anchor],
+    () =>
+      data === undefined
+        ? new Map<string | null, Trend>()
+        : trends(data, before.data, view.anchor, { current: gaps.current, previous: gaps.previous }),
+    [data, before.data, view.anchor, gaps.current, gaps.previous],
   )
   const title = spec.title
   return (
@@ -52,7 +57,7 @@ export function TopPanel({ spec, side, onSide }: { spec: PanelSpec; side: Dimens
       ) : data.rows.length === 0 ? (
         <EmptyState title={`No ${spec.row} in this window`} className="flex-1" />
       ) : (
-        <Ranking data={data} spec={spec} view={view} trend={trend} stale={answer.isPlaceholderData} failed={answer.error !== null} />
+        <Ranking data={data} spec={spec} view={view} gap={gaps.current} trend={trend} failed={answer.error !== null} />
       )}
     </Panel>
   )
@@ -63,16 +68,17 @@ function Ranking({
   spec,
   view,
   trend,
+  gap,
   failed,
 }: {
   data: TopAnswer
   spec: PanelSpec
   view: View
   trend: Map<string | null, Trend>
-  stale: boolean
+  gap: number
   failed: boolean
 }) {
-  const seconds = coveredSeconds(data, view.anchor)
+  const seconds = coveredSeconds(data, view.anchor, gap)
   const largest = Math.max(...data.rows.map((row) => row.value), 1)
   const shown = (value: number): string => rate(view.metric, toRate(view.metric, value, seconds))
   const cell = 'h-[30px] whitespace-nowrap py-0 pl-1.5 text-right'
@@ -162,7 +168,8 @@ function MoreContent({ spec, title, side, view }: { spec: PanelSpec; title: stri
   const [search, setSearch] = useState('')
   const answer = useTop(side, view.params(), { limit: 100 })
   const data = answer.data
-  const seconds = data === undefined ? 1 : coveredSeconds(data, view.anchor)
+  const gaps = useGaps(view)
+  const seconds = data === undefined ? 1 : coveredSeconds(data, view.anchor, gaps.current)
   const rows = useMemo((): Row[] => (data?.rows ?? []).map((row, index) => ({ ...row, rank: index + 1 })), [data])
   const wanted = search.trim().toLowerCase()
   const found =

@@ -29,11 +29,23 @@ export function EmptyState({
   )
 }
 
-/** A question that failed: what happened, what to do, and a way to ask again. */
-export function ErrorState({ error, onRetry, className }: { error: unknown; onRetry?: () => void; className?: string }) {
+/** A question that failed: what happened, what to do, and a way to ask again where that can help. `actions` are other ways on. */
+export function ErrorState({
+  error,
+  onRetry,
+  actions,
+  className,
+}: {
+  error: unknown
+  onRetry?: () => void
+  actions?: ReactNode
+  className?: string
+}) {
   const problem = error instanceof ProblemError ? error : null
   const title = problem?.title ?? 'This could not be loaded'
   const detail = problem?.detail ?? (error instanceof Error ? error.message : 'The cause is not known.')
+  // The same question would be refused again; only what may pass by itself is worth another try.
+  const again = onRetry !== undefined && (problem === null || problem.retryable)
   return (
     <div role="alert" className={cn('flex items-start gap-3 px-4 py-5', className)}>
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-critical" />
@@ -42,11 +54,16 @@ export function ErrorState({ error, onRetry, className }: { error: unknown; onRe
         {detail === title ? null : <p className="break-words text-muted">{detail}</p>}
         {problem?.remedy === undefined ? null : <p className="mt-1 break-words text-text">{problem.remedy}</p>}
         {problem?.requestId === undefined ? null : <p className="mt-1 text-[12px] text-muted">Request {problem.requestId}</p>}
-        {onRetry === undefined ? null : (
-          <Button size="sm" className="mt-2" onClick={onRetry}>
-            <RotateCw /> Try again
-          </Button>
-        )}
+        {again || actions !== undefined ? (
+          <div className="mt-2 flex flex-wrap gap-2">
+            {again ? (
+              <Button size="sm" onClick={onRetry}>
+                <RotateCw /> Try again
+              </Button>
+            ) : null}
+            {actions}
+          </div>
+        ) : null}
       </div>
     </div>
   )
