@@ -43,7 +43,7 @@ export function LiveBadge() {
         type="button"
         data-testid="live-rate"
         data-state={live ? 'live' : status === 'live' ? 'no-data' : status}
-        className="flex h-8 cursor-default items-center gap-2 whitespace-nowrap rounded-md px-2 text-[13px] hover:bg-raised"
+        className="flex h-8 cursor-default items-center gap-2 whitespace-nowrap rounded-md px-1.5 text-[13px] sm:px-2 hover:bg-raised"
       >
         <span
           aria-hidden="true"
@@ -53,7 +53,7 @@ export function LiveBadge() {
         <span className="sr-only">Live rate: </span>
         {live ? (
           <>
-            <span className="min-w-[5.2rem] text-left font-medium">{bitsPerSecond(rate.bitsPerSecond)}</span>{' '}
+            <span className="min-w-[4.6rem] text-left font-medium">{bitsPerSecond(rate.bitsPerSecond)}</span>{' '}
             <span className="hidden min-w-[5.2rem] text-left text-muted xl:inline">{flowsPerSecond(rate.flowsPerSecond)}</span>
           </>
         ) : (
