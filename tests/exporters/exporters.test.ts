@@ -169,13 +169,13 @@ describe('real exporters, counted by Weir and by nfdump', () => {
         conversations: 300,
         send: async (pcap, port) => {
           const softflowd = tool('softflowd')
-          const control = path.join(folder.path, `softflowd-${version}`)
-          // -d stays in the foreground, -a takes its clock from the file; both destinations get every datagram, and the end of the file flushes.
+          // -d stays in the foreground (-a would replay in the file's own time); both destinations get
+          // every datagram, and the end of the file flushes. With a control socket 1.1.0 sometimes waits there for ever, so it gets none.
           await run(
             softflowd,
             [
               '-d',
-              '-a',
+
               '-r',
               pcap,
               '-v',
@@ -183,11 +183,11 @@ describe('real exporters, counted by Weir and by nfdump', () => {
               '-n',
               `127.0.0.1:${weir.netflow},127.0.0.1:${port}`,
               '-p',
-              `${control}.pid`,
+              path.join(folder.path, `softflowd-${version}.pid`),
               '-c',
-              `${control}.ctl`,
+              'none',
             ],
-            { env: toolEnvironment(softflowd) },
+            { env: toolEnvironment(softflowd), timeout: 30_000 },
           )
         },
       })
