@@ -97,7 +97,8 @@ export async function syncRetentionPolicies(client: PoolClient, retention: Reten
      from unnest($1::text[], $2::float8[]) w (relation, hours)
      left join timescaledb_information.continuous_aggregates c on c.view_name = w.relation
      left join timescaledb_information.jobs j on j.proc_name = 'policy_retention'
-       and j.hypertable_name = coalesce(c.materialization_hypertable_name, w.relation)
+       -- Versions differ in whether the view names the aggregate or the table behind it.
+       and j.hypertable_name in (w.relation, c.materialization_hypertable_name)
      where j.job_id is null or extract(epoch from (j.config ->> 'drop_created_before')::interval) is distinct from w.hours * 3600`,
     [wanted.map((w) => w.relation), wanted.map((w) => w.hours)],
   )
