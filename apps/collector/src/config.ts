@@ -37,7 +37,7 @@ export interface Config {
   ipfixPort: Port
   sflowPort: Port
   metricsPort: Port
-  /** Addresses to bind: 0.0.0.0 means IPv4 and IPv6 on all interfaces. */
+  /** Addresses to bind: 0.0.0.0 or :: means IPv4 and IPv6 on all interfaces. */
   listenHost: string
   logLevel: LogLevel
   demoNetwork: Prefix | null

@@ -5,7 +5,7 @@ import { runDemo } from '../generate/demo.ts'
 import { PROTOCOLS, type Protocol } from '../generate/encoder.ts'
 import { SimulatedExporter } from '../generate/exporter.ts'
 import { PROFILES } from '../generate/network.ts'
-import { resolveTarget, SendError, Sender, type Target } from '../generate/sender.ts'
+import { ownAddress, resolveTarget, SendError, Sender, type Target } from '../generate/sender.ts'
 
 const SCENARIOS = Object.keys(PROFILES)
 
@@ -129,14 +129,15 @@ function isScenario(name: string): name is keyof typeof PROFILES {
 async function generate(target: Target, options: Options, stopped: () => boolean): Promise<number> {
   const { startMs, rate, count } = options
   const sender = await Sender.open(target, options.from)
-  const agent = addressOctets(options.from ?? '192.0.2.1')
+  const agent = addressOctets(options.from ?? (await ownAddress(target)))
   const simulated = new SimulatedExporter({
     protocol: options.protocol,
     profile: { ...PROFILES[options.scenario], sampling: options.sampling },
     seed: options.seed,
     startMs,
     templateIntervalMs: options.templateIntervalMs,
-    agent: agent?.length === 4 ? agent : Uint8Array.of(192, 0, 2, 1),
+    // sFlow names its agent inside; 0.0.0.0 means "look at the sender".
+    agent: agent?.length === 4 ? agent : new Uint8Array(4),
     domain: 1,
   })
   const tickMs = rate >= 1_000 ? 10 : 100

@@ -38,6 +38,19 @@ export async function resolveTarget(text: string): Promise<Target> {
   }
 }
 
+/** The address this machine sends to the target from; 0.0.0.0 where there is no way there. */
+export async function ownAddress(target: Target): Promise<string> {
+  const socket = createSocket(target.family === 6 ? 'udp6' : 'udp4')
+  try {
+    return await new Promise((resolve) => {
+      socket.once('error', () => resolve('0.0.0.0'))
+      socket.connect(target.port, target.address, () => resolve(socket.address().address))
+    })
+  } finally {
+    socket.close()
+  }
+}
+
 const MOST_IN_FLIGHT = 256
 
 /** One UDP socket that sends in order and no faster than the system takes it. */

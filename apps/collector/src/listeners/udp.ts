@@ -42,7 +42,7 @@ export interface UdpSettings {
   /** Environment key that sets the port, for messages. */
   key: string
   port: number
-  /** 0.0.0.0 opens an IPv4 and an IPv6 socket on all interfaces; any other address just that. */
+  /** 0.0.0.0 and :: open an IPv4 and an IPv6 socket on all interfaces; any other address just that. */
   host: string
   receiveBufferBytes: number
 }
@@ -87,7 +87,7 @@ export class UdpListener implements Component {
 
   async start(): Promise<void> {
     const { host, port, name } = this.#settings
-    if (host !== '0.0.0.0') {
+    if (host !== '0.0.0.0' && host !== '::') {
       await this.#open(host, port)
     } else {
       await this.#open('0.0.0.0', port)
