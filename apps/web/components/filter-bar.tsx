@@ -292,7 +292,7 @@ export function FilterBar() {
           </p>
         ) : null}
       </div>
-      {chips.length === 0 || dirty ? null : (
+      {chips.length === 0 || dirty || reading.error !== null ? null : (
         <div className="flex min-w-0 flex-wrap items-center gap-1.5">
           {chips.map((chip, index) => (
             <span key={chip} className="inline-flex h-7 min-w-0 max-w-full items-center rounded-md border border-accent/35 bg-accent-soft">

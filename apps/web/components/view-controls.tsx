@@ -235,7 +235,7 @@ function PhoneControls({ view, counts }: { view: View; counts: boolean }) {
           <Button className="h-10 min-w-0 flex-1 justify-start">
             <SlidersHorizontal className="text-muted" />
             <span className="truncate" suppressHydrationWarning>
-              {view.range.label}
+              {view.preset === null ? view.range.label : view.preset.replace(/(\d+)(\D)/, '$1 $2')}
               {counts ? <span className="text-muted"> · {metric}</span> : null}
             </span>
           </Button>

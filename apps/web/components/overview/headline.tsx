@@ -13,7 +13,7 @@ import { cn } from '../ui/cn.ts'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { Sparkline } from '../ui/sparkline.tsx'
 import { previousOf } from './previous.ts'
-import { STRIP_POINTS, useGaps } from './use-coverage.ts'
+import { pointsFor, useGaps } from './use-coverage.ts'
 
 const FIGURES: readonly { metric: ViewMetric; title: string }[] = [
   { metric: 'bits', title: 'Traffic' },
@@ -70,7 +70,7 @@ function Figure({
   className?: string
 }) {
   const params = { ...view.params(), metric: API_METRIC[metric] }
-  const series = useTimeseries(null, params, { points: STRIP_POINTS, enabled: view.ready })
+  const series = useTimeseries(null, params, { points: pointsFor(view), enabled: view.ready })
   // Sums of all three metrics come with every ranked answer: one question serves the whole strip, and the page's own totals.
   const before = useTop('proto', previousOf(view), { limit: 1, enabled: view.ready })
   const total = useTop('proto', view.params(), { limit: 1, enabled: view.ready })
@@ -123,7 +123,10 @@ function Figure({
             {rate(metric, present)}
           </span>
           {change === null ? null : (
-            <span className="shrink-0 text-[12px]" title={`Mean of the window against the ${duration(span / 1000)} before`}>
+            <span
+              className={cn('shrink-0 text-[12px]', metric !== 'bits' && 'max-sm:w-full')}
+              title={`Mean of the window against the ${duration(span / 1000)} before`}
+            >
               <TrendMark trend={{ kind: 'change', value: change }} />
             </span>
           )}

@@ -43,7 +43,7 @@ export function TopPanel({ spec, side, onSide }: { spec: PanelSpec; side: Dimens
   )
   const title = spec.title
   return (
-    <Panel aria-labelledby={`panel-${spec.id}`} className={cn('min-h-[360px]', spec.wide === true && 'md:col-span-2')}>
+    <Panel aria-labelledby={`panel-${spec.id}`} className={cn('md:min-h-[360px]', spec.wide === true && 'md:col-span-2')}>
       <PanelHeader id={`panel-${spec.id}`} title={title}>
         {spec.sides.length > 1 ? (
           <Segmented size="sm" label={`${title}: which side`} value={side} options={spec.sides} onChange={onSide} />

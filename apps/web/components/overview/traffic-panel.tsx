@@ -18,9 +18,7 @@ import { Skeleton } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
 import { ValueMenu } from '../value-menu.tsx'
 import { SPLITS, type Split } from './dimensions.ts'
-
-/** A quarter of an hour in steps of 15 s; five-minute steps over a day: as fine as the data is smooth. */
-const pointsFor = (view: View): number => (view.range.to.getTime() - view.range.from.getTime() <= 20 * 60_000 ? 60 : 288)
+import { pointsFor } from './use-coverage.ts'
 
 const NONE: ReadonlySet<string> = new Set()
 

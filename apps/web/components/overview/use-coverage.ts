@@ -4,16 +4,19 @@ import { useTimeseries } from '../../data/use-timeseries.ts'
 import type { View } from '../../data/view.ts'
 import { previousOf } from './previous.ts'
 
-/** Points of the strip's courses; the same question tells where nothing was received. */
-export const STRIP_POINTS = 120
+/**
+ * Points asked of every course on the page, so that all have the same buckets and therefore the same gaps: half-minute steps over a
+ * quarter of an hour, otherwise as fine as a chart can show.
+ */
+export const pointsFor = (view: View): number => (view.range.to.getTime() - view.range.from.getTime() <= 20 * 60_000 ? 60 : 288)
 
 /**
  * Seconds of the page's window, and of the one before, in which nothing was being received. Every mean and every change on the page is
  * over the rest, so that figures of one page agree with each other, also an hour after the installation.
  */
 export function useGaps(view: View): { current: number; previous: number } {
-  const now = useTimeseries(null, view.params(), { points: STRIP_POINTS, enabled: view.ready })
-  const before = useTimeseries(null, previousOf(view), { points: STRIP_POINTS, enabled: view.ready })
+  const now = useTimeseries(null, view.params(), { points: pointsFor(view), enabled: view.ready })
+  const before = useTimeseries(null, previousOf(view), { points: pointsFor(view), enabled: view.ready })
   return {
     current: now.data === undefined ? 0 : gapSeconds(now.data, view.anchor),
     previous: before.data === undefined ? 0 : gapSeconds(before.data, view.anchor),

@@ -8,10 +8,10 @@ const style = cva(
     variants: {
       tone: {
         neutral: 'border-border bg-bg text-muted',
-        accent: 'border-accent/35 bg-accent/10 text-accent',
-        ok: 'border-ok/35 bg-ok/10 text-ok',
-        warn: 'border-warn/40 bg-warn/10 text-warn',
-        critical: 'border-critical/40 bg-critical/10 text-critical',
+        accent: 'border-accent/40 bg-surface text-accent',
+        ok: 'border-ok/50 bg-surface text-text',
+        warn: 'border-warn/50 bg-surface text-warn',
+        critical: 'border-critical/50 bg-surface text-critical',
       },
     },
     defaultVariants: { tone: 'neutral' },
