@@ -311,16 +311,21 @@ async function tryLaunch(cluster: string, place: Place, port: number, log: (line
   return child.pid
 }
 
-/** The last complaint of a server that ended while starting. */
+/** The last complaints of a server that ended while starting: on its standard error, or in its log once it has one. */
 function lastWords(startupLog: string, cluster: string): string | null {
-  const texts = [startupLog, join(cluster, 'log', `postgres-${new Date().toUTCString().slice(0, 3)}.log`)]
-    .filter((path) => existsSync(path))
-    .map((path) => readFileSync(path, 'utf8'))
-  const lines = texts
-    .join('\n')
-    .split('\n')
-    .filter((line) => /\b(FATAL|PANIC|LOG: {2}could not|error while loading)/.test(line))
-  return lines.length === 0 ? null : lines.slice(-2).join('; ')
+  const lines = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [])
+  const early = lines(startupLog).filter((line) => line.trim() !== '' && !/redirecting log output|Future log output/.test(line))
+  const late = lines(join(cluster, 'log', `postgres-${new Date().toUTCString().slice(0, 3)}.log`)).filter((line) =>
+    /\b(FATAL|PANIC):/.test(line),
+  )
+  const words = early.length > 0 ? early : late
+  // Without the time and process id in front.
+  return words.length === 0
+    ? null
+    : words
+        .slice(-3)
+        .map((line) => line.replace(/^.*?\b(?=(LOG|HINT|FATAL|PANIC|ERROR): )/, '').trim())
+        .join('; ')
 }
 
 async function choosePort(home: string, wanted: number | undefined): Promise<number> {

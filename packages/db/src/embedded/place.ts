@@ -1,6 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
 import { type Binaries, copyBinaries, hydrate } from './binaries.ts'
@@ -70,6 +81,8 @@ export function findPlace(dataDir: string, found: Binaries): Place {
       })
     }
     const hash = createHash('sha256').update(realpathSync(dataDir)).digest('hex').slice(0, 12)
+    // Nothing was stored there: do not leave an empty directory that looks like the database.
+    if (home === inside && readdirSync(home).length === 0) rmdirSync(home)
     home = makeHome(join(SHARED_HOME, hash), user)
     writeFileSync(pointer, `${home}\n`)
   }
