@@ -1,7 +1,7 @@
 // How fast rows are encoded and stored, and what keeping the rollups costs:
 //   node packages/db/bench/ingest.ts [rows] [DATABASE_URL]
 // Without a URL the embedded server is started in a temporary directory. Prints one line per stage. The database is filled: use a throw-away one.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPool } from '../src/connection.ts'
@@ -75,16 +75,35 @@ line(
   `(${Math.round(batch.bytes / 10_000)} octets a row; generating ${(generated / 1000).toFixed(2)} µs apart)`,
 )
 
+/** CPU seconds that the one server process of our one connection has used; null when it runs elsewhere. On a busy machine only this compares. */
+async function serverCpu(): Promise<number | null> {
+  const { rows } = await pool.query<{ pid: number }>('select pg_backend_pid() as pid')
+  try {
+    const stat = readFileSync(`/proc/${rows[0]?.pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return null
+  }
+}
+const cpuNote = (before: number | null, after: number | null) =>
+  before === null || after === null ? '' : `, server ${(((after - before) * 1e6) / ROWS).toFixed(2)} µs/row CPU`
+
 const home = mkdtempSync(join(tmpdir(), 'weir-bench-'))
+chmodSync(home, 0o755)
 const server = process.argv[3] ? null : await startEmbedded({ dataDir: home })
 const url = process.argv[3] ?? server?.url ?? ''
 const { engine } = await migrate(url)
-const pool = createPool({ connectionString: url, applicationName: 'weir-bench' })
+const pool = createPool({ connectionString: url, applicationName: 'weir-bench', max: 1 })
 try {
   const writer = createWriter(pool, engine)
   const cpu = process.cpuUsage()
+  const serverBefore = await serverCpu()
   const begin = performance.now()
   const start = Date.now() - SPAN_MS
+  // As the collector does it: a round of maintenance every so many rows when BENCH_FOLD_ROWS is set.
+  const foldRows = Number(process.env.BENCH_FOLD_ROWS ?? 0)
+  let foldAt = foldRows
   for (let done = 0; done < ROWS; ) {
     batch.reset()
     while (done < ROWS) {
@@ -93,14 +112,24 @@ try {
       done++
     }
     await writer.write(batch)
+    if (foldRows && done >= foldAt) {
+      await maintain(pool)
+      foldAt += foldRows
+    }
   }
   const ms = performance.now() - begin
   const used = process.cpuUsage(cpu)
-  line(`generate, encode, COPY (${engine})`, ROWS, ms, `(this process ${((used.user + used.system) / ROWS).toFixed(2)} µs/row CPU)`)
+  line(
+    `generate, encode, COPY (${engine})`,
+    ROWS,
+    ms,
+    `(this process ${((used.user + used.system) / ROWS).toFixed(2)} µs/row CPU${cpuNote(serverBefore, await serverCpu())})`,
+  )
   for (let i = 0; i < 3; i++) {
     const from = performance.now()
+    const before = await serverCpu()
     const report = await maintain(pool)
-    line('maintain', ROWS, performance.now() - from, JSON.stringify(report))
+    line('maintain', ROWS, performance.now() - from, `${JSON.stringify(report.folds)}${cpuNote(before, await serverCpu())}`)
   }
   const { rows } = await pool.query(
     engine === 'postgres'
