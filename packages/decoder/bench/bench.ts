@@ -101,8 +101,6 @@ function contenders(): Contender[] {
           ? []
           : [
               daemon,
-              '-f',
-              '/dev/null',
               '-L',
               '127.0.0.1',
               '-l',
@@ -181,13 +179,21 @@ async function measure(contender: Contender, protocol: Protocol, t: Traffic, por
     return ((cpuSeconds(child.pid) - before) * 1e6) / t.flows
   } finally {
     socket.close()
-    child.kill('SIGTERM')
-    await new Promise<void>((resolve) => {
-      if (child.exitCode !== null) resolve()
-      else child.once('exit', () => resolve())
-      setTimeout(() => child.kill('SIGKILL'), 3000).unref()
-    })
+    await end(child)
   }
+}
+
+/** End a contender and the processes below it, by their ids. */
+async function end(child: ChildProcess): Promise<void> {
+  const pids = child.pid === undefined ? [] : [child.pid, ...descendants(child.pid)]
+  const gone = new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve()
+    else child.once('exit', () => resolve())
+  })
+  child.kill('SIGTERM')
+  await Promise.race([gone, sleep(1500)])
+  for (const pid of pids) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL')
+  await gone
 }
 
 /** CPU microseconds per flow of the decoder alone, after a warm-up. */
