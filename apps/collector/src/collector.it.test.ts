@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { createTestDatabase, type TestDatabase, testEngines } from '@weir/db/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { breakableWay, datagrams, newDataDir, type Running, send, startTestCollector, until } from '../test/harness.ts'
 import { PROTOCOLS } from './generate/encoder.ts'
 
@@ -74,6 +74,20 @@ describe.each(testEngines())('the collector on %s', (engine) => {
       { address: '127.0.0.1', demo: false, sampling_rate: 10 },
       { address: '127.66.9.1', demo: true, sampling_rate: 100 },
     ])
+  })
+
+  it('gives an exporter that was removed a new row when it sends again', async () => {
+    const collector = await start(database.url)
+    await send(collector.ports.netflow ?? 0, datagrams('v5', 60))
+    await until('60 rows', async () => (await count()) === 60)
+    await database.pool.query('delete from flow')
+    await database.pool.query('delete from exporter')
+    // What twenty seconds of silence come to, without waiting for them.
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => performance.timeOrigin + performance.now() + 25_000)
+    await send(collector.ports.netflow ?? 0, datagrams('v5', 60))
+    await until('60 rows of a known exporter', async () => (await count('exporter_id in (select id from exporter)')) === 60)
+    clock.mockRestore()
+    await expectClosedBooks(collector)
   })
 
   it('counts noise and is not disturbed by it', async () => {

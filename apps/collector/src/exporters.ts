@@ -162,6 +162,13 @@ export class Exporters implements Component {
     return exporter
   }
 
+  /** Forget the id of an exporter and ask the database for it anew; its row may have been removed. */
+  askAgain(exporter: Exporter): void {
+    exporter.id = 0
+    this.#unresolved.add(exporter)
+    this.#resolveSoon()
+  }
+
   /** Keep a datagram until its exporter has an id; false when there is no room. */
   park(exporter: Exporter, received: Received): boolean {
     if (this.#parkedOctets + received.data.length > PARKED_OCTETS) return false
@@ -192,7 +199,8 @@ export class Exporters implements Component {
           if (id === undefined) continue
           exporter.id = id
           this.#unresolved.delete(exporter)
-          this.#reporter.log.info({ exporter: exporter.address, id, demo: exporter.demo }, 'an exporter was registered')
+          if (exporter.datagrams === 0)
+            this.#reporter.log.info({ exporter: exporter.address, id, demo: exporter.demo }, 'an exporter was registered')
           this.#unpark(exporter)
         }
         attempt = 0

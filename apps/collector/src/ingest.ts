@@ -24,9 +24,15 @@ export interface FlowDecoder {
 
 /** Longest stretch of decoding before the event loop gets a turn; the sockets are read in between. */
 const SLICE_MS = 4
-/** While a burst arrives (the loop brought at least this many datagrams), decode less at a time and read more. */
+/**
+ * While a burst arrives (the loop brought at least this many datagrams: what one look at a socket gives), reading goes first: the kernel's
+ * buffer is small and what it drops is gone, while the inbox has room. Decoding gets more time the fuller the inbox is.
+ */
 const BURST = 32
-const BURST_SLICE_MS = 0.5
+const BURST_SLICE_MS = 0.1
+const BURST_SLICE_MOST_MS = 6
+/** An exporter that was silent for this long may have been removed meanwhile (the demo, a retired router): its row is looked up again. */
+const ASK_AGAIN_MS = 20_000
 /** A scratch decoder for strangers is thrown away after this many datagrams, and with it whatever they taught it. */
 const SCRATCH_DATAGRAMS = 10_000
 
@@ -148,7 +154,8 @@ export class Ingest implements Component {
 
   #drain(): void {
     this.#scheduled = false
-    const slice = this.#arrived >= BURST ? BURST_SLICE_MS : SLICE_MS
+    const fill = this.#inbox.octets / this.#inbox.limit
+    const slice = this.#arrived >= BURST ? BURST_SLICE_MS + BURST_SLICE_MOST_MS * fill : SLICE_MS
     this.#arrived = 0
     const until = performance.now() + slice
     do {
@@ -197,6 +204,9 @@ export class Ingest implements Component {
         return
       }
       exporter = admitted
+    }
+    if (exporter.id !== 0 && source.receivedMs - exporter.lastSeenMs > ASK_AGAIN_MS && this.#store.downSinceMs === null) {
+      this.#exporters.askAgain(exporter)
     }
     if (exporter.id === 0) {
       if (!this.#exporters.park(exporter, received)) account.refused.registering++

@@ -45,7 +45,7 @@ export class Enricher {
   }
 
   /** `correctionMs` is the exporter's significant skew. The answer is valid until the next call. */
-  enrich(record: FlowRecord, exporterId: number, correctionMs: number): Enrichment {
+  enrich(record: Omit<FlowRecord, 'type'>, exporterId: number, correctionMs: number): Enrichment {
     const context = this.#context
     context.exporterId = exporterId
     context.timeMs = houseTime(record.endMs, record.startMs, correctionMs, record.receivedMs)
