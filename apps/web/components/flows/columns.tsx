@@ -44,6 +44,9 @@ function Stamp({ flow, name }: { flow: FlowObject; name: string }) {
 const flagLetters = (flags: number): string =>
   flags === 0 ? 'none' : [...'FSRPAUECN'].filter((_, bit) => (flags >> bit) & 1).join('') || String(flags)
 
+/** DCCP, TCP, UDP, SCTP, UDP-Lite: only here does a port number mean a port; exporters fill it in for others too. */
+const WITH_PORTS = new Set([6, 17, 33, 132, 136])
+
 /** Address and port as one end of the flow. */
 export function End({ flow, side, compact = false }: { flow: FlowObject; side: 'src' | 'dst'; compact?: boolean }) {
   const address = flow[`${side}_addr`]
@@ -57,7 +60,7 @@ export function End({ flow, side, compact = false }: { flow: FlowObject; side: '
       ) : (
         <span className="text-muted">no address</span>
       )}
-      {port === null || (number(flow.proto) ?? 0) === 1 ? null : (
+      {port === null || !WITH_PORTS.has(number(flow.proto) ?? -1) ? null : (
         <Value
           flow={flow}
           name={`${side}_port`}

@@ -80,7 +80,7 @@ function Figure({
   const sum = (answer: { total: { bytes: number; packets: number; flows: number } }): number => answer.total[API_METRIC[metric]]
   const mean = total.data === undefined ? undefined : toRate(metric, sum(total.data), seconds)
   const earlier =
-    before.data === undefined || before.data.total.flows === 0
+    before.data === undefined || !gaps.comparable
       ? null
       : toRate(metric, sum(before.data), coveredSeconds(before.data, view.anchor, gaps.previous))
   const change = mean === undefined ? null : relativeChange(mean, earlier)

@@ -38,8 +38,8 @@ export function TopPanel({ spec, side, onSide }: { spec: PanelSpec; side: Dimens
     () =>
       data === undefined
         ? new Map<string | null, Trend>()
-        : trends(data, before.data, view.anchor, { current: gaps.current, previous: gaps.previous }),
-    [data, before.data, view.anchor, gaps.current, gaps.previous],
+        : trends(data, gaps.comparable ? before.data : undefined, view.anchor, { current: gaps.current, previous: gaps.previous }),
+    [data, before.data, view.anchor, gaps.current, gaps.previous, gaps.comparable],
   )
   const title = spec.title
   return (
