@@ -61,8 +61,29 @@ export async function runDemo(target: Target, dataDir: string, say: (line: strin
   const file = join(dataDir, 'demo-sent')
   const now = Date.now()
   const from = Math.max(now - HOUR_MS, lastSent(file, now))
+  const senders: Sender[] = []
+  try {
+    await play(target, dataDir, file, from, now, senders, say, stopped)
+  } finally {
+    // Open sockets would keep a failed demo alive.
+    for (const sender of senders) await sender.close()
+  }
+}
+
+async function play(
+  target: Target,
+  dataDir: string,
+  file: string,
+  from: number,
+  now: number,
+  senders: Sender[],
+  say: (line: string) => void,
+  stopped: () => boolean,
+): Promise<void> {
   const routers = await Promise.all(
     EXPORTERS.map(async (exporter, i) => {
+      const sender = await Sender.open(target, exporter.address)
+      senders.push(sender)
       const agent = addressOctets(exporter.address)
       if (agent === null) throw new RangeError(exporter.address)
       const startMs = exporter.protocol === 'sflow' ? now : from
@@ -71,7 +92,7 @@ export async function runDemo(target: Target, dataDir: string, say: (line: strin
         startMs,
         // Where in the stream of flows this router stands: fractions of a flow carry over from tick to tick.
         credit: i / EXPORTERS.length,
-        sender: await Sender.open(target, exporter.address),
+        sender,
         simulated: new SimulatedExporter({
           protocol: exporter.protocol,
           profile: exporter.profile,
@@ -131,7 +152,6 @@ export async function runDemo(target: Target, dataDir: string, say: (line: strin
     const out: Buffer[] = []
     simulated.flush(end, out)
     for (const datagram of out) await sender.send(datagram)
-    await sender.close()
   }
   save(dataDir, file, end)
 }
