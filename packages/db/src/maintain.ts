@@ -4,6 +4,7 @@ import { StorageError, sqlstate } from './errors.ts'
 import { addPending, compact, compactDue, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
 import { refreshLate, refreshRange } from './maintain/late.ts'
 import { dropExpired, makePartitionsAhead, readRetention, syncRetentionPolicies } from './maintain/retention.ts'
+import { analyzeParent } from './maintain/statistics.ts'
 import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS } from './rollups.ts'
 
 export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
@@ -29,6 +30,8 @@ export interface MaintainReport {
   bucketsCompacted: number
   /** `postgres`: partitions dropped by retention. */
   dropped: string[]
+  /** `postgres`: the relation whose statistics were renewed. */
+  analyzed: string | null
   /** `timescale`: imported ranges whose rollups were refreshed. */
   refreshed: { first: Date; last: Date }[]
   /** `timescale`: relations whose retention policy was brought to the setting. */
@@ -54,6 +57,7 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
       folds: [],
       bucketsCompacted: 0,
       dropped: [],
+      analyzed: null,
       refreshed: [],
       policiesChanged: [],
       ms: 0,
@@ -69,6 +73,7 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
         }
         for (const level of ['1h', '1d'] as const) report.bucketsCompacted += await compactDue(client, level, now)
         report.dropped = await dropExpired(client, now, await readRetention(client))
+        report.analyzed = await analyzeParent(client)
       } else {
         report.refreshed = await refreshLate(client, now)
         report.policiesChanged = await syncRetentionPolicies(client, await readRetention(client))
