@@ -255,6 +255,7 @@ export class Decoder {
         if (++looked >= 64) break
       }
       if (victim !== null) this.#exporters.delete(victim.address)
+      if (victim === this.#lastExporter) this.#lastExporter = null
       this.counters.evictedExporters++
     }
     this.#exporters.set(exporter.address, exporter)
