@@ -1,8 +1,9 @@
 'use client'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Area, AreaChart, CartesianGrid, ReferenceArea, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
-import { type ChartData, niceTicks, timeTicks } from '../../data/transform.ts'
+import { type ChartData, type ChartSeries, niceTicks, timeTicks } from '../../data/transform.ts'
 import { axisTime, dateTime, duration, rate, rateUnit, significant, utc, type ViewMetric } from '../format.ts'
+import { rowName } from '../row-name.ts'
 import { seriesColour } from './colours.ts'
 
 /**
@@ -184,6 +185,14 @@ function axisUnit(top: number): [number, string] {
   return units.find(([divider]) => top >= divider) ?? [1, '']
 }
 
+/** Name of a series where there is room for one text: the name first, its key behind. */
+export function seriesTitle(series: ChartSeries): string {
+  if (series.other) return 'All others'
+  if (series.key === '') return 'Total'
+  const { name, beside } = rowName(series.label, series.key)
+  return beside === null ? name : `${name} ${beside}`
+}
+
 /** All series at one instant, the largest first, and their sum. */
 function Readout({ data, at, metric, hidden }: { data: ChartData; at: number; metric: ViewMetric; hidden: ReadonlySet<string> }) {
   const row = data.rows.find((candidate) => candidate.time === at)
@@ -207,7 +216,7 @@ function Readout({ data, at, metric, hidden }: { data: ChartData; at: number; me
               <tr key={line.series.id}>
                 <td className="max-w-52 truncate py-px pr-4">
                   <span aria-hidden className="mr-2 inline-block size-2 rounded-[2px]" style={{ background: line.colour }} />
-                  {line.series.other ? 'All others' : line.series.key === '' ? 'Total' : line.series.label}
+                  {seriesTitle(line.series)}
                 </td>
                 <td className="whitespace-nowrap py-px text-right">{rate(metric, line.value)}</td>
               </tr>

@@ -2,6 +2,7 @@
 import { type FlowObject, portName, protocolLabel, tcpFlagsText } from '@weir/db/contracts'
 import type { ReactNode } from 'react'
 import { bytes, clockMillis, count, dateTime, duration, exact, nanosToMillis, sampling, utc } from '../format.ts'
+import { cn } from '../ui/cn.ts'
 import { ValueMenu } from '../value-menu.tsx'
 import { factOf, filterOf } from './flow-facts.ts'
 
@@ -56,7 +57,7 @@ export function End({ flow, side, compact = false }: { flow: FlowObject; side: '
   return (
     <span className="flex min-w-0 items-baseline gap-1">
       {typeof address === 'string' ? (
-        <Value flow={flow} name={`${side}_addr`} className={mono} />
+        <Value flow={flow} name={`${side}_addr`} className={cn(mono, !address.includes(':') && 'shrink-0')} />
       ) : (
         <span className="text-muted">no address</span>
       )}
@@ -65,7 +66,7 @@ export function End({ flow, side, compact = false }: { flow: FlowObject; side: '
           flow={flow}
           name={`${side}_port`}
           text={name === null ? `:${port}` : `:${port} ${name}`}
-          className={`${mono} shrink-0 text-muted`}
+          className={cn(mono, 'min-w-0 text-muted', name === null && 'shrink-0')}
         />
       )}
     </span>

@@ -39,6 +39,7 @@ export function FlowTable({
   opened,
   onTop,
   names,
+  edition,
 }: {
   flows: readonly FlowObject[]
   columns: readonly FlowColumn[]
@@ -50,6 +51,8 @@ export function FlowTable({
   /** Told when the list is, or no longer is, at its top. */
   onTop: (top: boolean) => void
   names: InterfaceNames
+  /** Names the question and its moment: with another one the list begins at its top again. */
+  edition: string
 }) {
   const box = useRef<HTMLDivElement>(null)
   const narrow = usePhone()
@@ -66,6 +69,10 @@ export function FlowTable({
   }, [more, loadingMore, last, flows.length, onMore])
   // biome-ignore lint/correctness/useExhaustiveDependencies: the width decides the height of every row.
   useEffect(() => rows.measure(), [rows, narrow])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the edition is the trigger, not an input.
+  useEffect(() => {
+    if (box.current !== null) box.current.scrollTop = 0
+  }, [edition])
   useEffect(() => {
     if (opened !== null) rows.scrollToIndex(opened, { align: 'auto' })
   }, [opened, rows])

@@ -170,6 +170,7 @@ export function FlowsScreen() {
               opened={opened}
               onTop={setTop}
               names={names}
+              edition={`${question} ${params.to}`}
             />
           )}
         </Panel>

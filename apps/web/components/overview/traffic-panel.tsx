@@ -6,7 +6,7 @@ import { useTimeseries } from '../../data/use-timeseries.ts'
 import { useView, type View } from '../../data/view.ts'
 import { zoomTo } from '../../data/zoom.ts'
 import { seriesColour } from '../charts/colours.ts'
-import { TrafficChart } from '../charts/traffic-chart.tsx'
+import { seriesTitle, TrafficChart } from '../charts/traffic-chart.tsx'
 import { dateTime, duration, rate, rateUnit, rollup } from '../format.ts'
 import { rowName } from '../row-name.ts'
 import { Button } from '../ui/button.tsx'
@@ -208,8 +208,6 @@ function SeriesName({ series }: { series: ChartSeries }) {
     </ValueMenu>
   )
 }
-
-const seriesTitle = (series: ChartSeries): string => (series.other ? 'All others' : series.key === '' ? 'Total' : series.label)
 
 type TimeRow = ChartData['rows'][number]
 
