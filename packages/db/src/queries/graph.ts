@@ -17,7 +17,7 @@ const NODES = { least: 2, most: 300, otherwise: 60 } as const
 export const GRAPH_EXACT_FLOWS = 2_000_000
 
 /** The largest conversations that become nodes and edges; what the others carry is in `rest`. */
-const CONVERSATIONS = 20_000
+const CONVERSATIONS = 10_000
 
 interface ConversationRow extends SumRow {
   total: boolean
@@ -112,22 +112,21 @@ async function readConversations(client: pg.PoolClient, window: CheckedWindow, p
   const source = sourceSql(plan, window.filter, selected, window.scaled, parameters)
   const text = (name: string): string => (window.precision === 'host' ? `host(${name})` : `${name}::text`)
   const { rows } = await client.query<ConversationRow>(
-    `with directed as materialized (
-       select src, dst, proto, port, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets,
-         sum(flows) filter (where to_server) as asked, sum(flows) filter (where not to_server) as answered
-       from (${source}) part group by src, dst, proto, port),
-     pairs as (
-       select least(src, dst) as a, greatest(src, dst) as b, proto, port, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets,
+    // One grouping: adding up sums of sums costs as much again. Flows without an address have a null pair; they count in the total.
+    `with pairs as materialized (
+       select case when src is not null and dst is not null then least(src, dst) end as a,
+         case when src is not null and dst is not null then greatest(src, dst) end as b,
+         proto, port, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets,
          sum(${window.metric}) filter (where src <= dst) as a_value, sum(${window.metric}) filter (where src > dst) as b_value,
-         coalesce(sum(case when src <= dst then asked else answered end), 0) as to_b,
-         coalesce(sum(case when src <= dst then answered else asked end), 0) as to_a
-       from directed where src is not null and dst is not null group by 1, 2, 3, 4)
+         sum(flows) filter (where to_server = (src <= dst)) as to_b, sum(flows) filter (where to_server <> (src <= dst)) as to_a
+       from (${source}) part group by 1, 2, 3, 4)
      (select false as total, ${text('a')} as a, ${text('b')} as b, proto, port,
-        case when to_b > to_a then 'b' when to_a > to_b then 'a' end as server,
+        case when coalesce(to_b, 0) > coalesce(to_a, 0) then 'b' when coalesce(to_a, 0) > coalesce(to_b, 0) then 'a' end as server,
         coalesce(a_value, 0)::text as a_value, coalesce(b_value, 0)::text as b_value, flows::text, bytes::text, packets::text
-      from pairs order by pairs.${window.metric} desc, pairs.a, pairs.b, proto, port limit ${parameters.add(CONVERSATIONS, 'bigint')})
+      from pairs where a is not null
+      order by pairs.${window.metric} desc, pairs.a, pairs.b, proto, port limit ${parameters.add(CONVERSATIONS, 'bigint')})
      union all
-     select true, null, null, null, null, null, null, null, sum(flows)::text, sum(bytes)::text, sum(packets)::text from directed`,
+     select true, null, null, null, null, null, null, null, sum(flows)::text, sum(bytes)::text, sum(packets)::text from pairs`,
     parameters.values,
   )
   return rows

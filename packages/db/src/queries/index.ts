@@ -1,3 +1,4 @@
+export * from '../anomalies/stored-flows.ts'
 export * from './exporters.ts'
 export * from './flows.ts'
 export * from './geo.ts'

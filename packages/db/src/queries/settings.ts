@@ -46,3 +46,13 @@ export async function internalNetworks(reader: Reader): Promise<{ home: string[]
   const home = await homeNetworks(reader)
   return { home, all: [...new Set([...home, ...INTERNAL_NETWORKS])] }
 }
+
+/** The value of one setting; null when it was never set. */
+export async function setting(reader: Reader, key: string): Promise<unknown> {
+  try {
+    const { rows } = await reader.query<{ value: unknown }>('select value from setting where key = $1', [key])
+    return rows[0]?.value ?? null
+  } catch (error) {
+    throw asQueryError(error)
+  }
+}
