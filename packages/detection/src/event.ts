@@ -41,5 +41,5 @@ export interface FlowEvent {
 
 /** Packets and octets scaled by the sampling rate; an unknown rate counts once. */
 export function scale(event: FlowEvent): number {
-  return event.samplingRate > 1 ? event.samplingRate : 1
+  return Math.max(event.samplingRate, 1)
 }

@@ -1,3 +1,4 @@
+export { Detection, type DetectionState } from './detection.ts'
 export type { Config } from './detector.ts'
 export { Engine, type EngineState } from './engine.ts'
 export type { FlowEvent } from './event.ts'

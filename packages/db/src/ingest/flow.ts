@@ -80,8 +80,9 @@ export interface FlowContext {
   dstCountry: string
 }
 
-/** The column `type`: the version word of the format, 105 for sFlow 5. */
+/** The column `type`: the version word of the format, 105 for sFlow 5, 0 for imported records that do not say. */
 export const TYPE_CODES: Readonly<Record<string, number>> = {
+  UNKNOWN: 0,
   NETFLOW_V1: 1,
   NETFLOW_V5: 5,
   NETFLOW_V7: 7,

@@ -3,6 +3,8 @@ export { type Engine, readEngine } from '../migrate.ts'
 export { type BatchLimits, FlowBatch } from './batch.ts'
 export { addressText } from './extra.ts'
 export { COPY_COLUMNS, type ExportedAddress, type ExportedFlow, type FlowContext, TYPE_CODES } from './flow.ts'
+export { beginImport, finishImport, type ImportFile, importExporter, NO_SAMPLER, writeImportChunk } from './import.ts'
+export { createImportedFlow, type ImportedFlow, readInterchange } from './interchange.ts'
 export {
   type ExporterReport,
   type InterfaceReport,

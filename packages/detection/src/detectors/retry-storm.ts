@@ -82,7 +82,7 @@ export const retryStorm: DetectorFactory = (host, restored) => {
   return {
     id: 'retry_storm',
     state,
-    settled(attempt: Attempt, now: number) {
+    settled(attempt: Attempt, _now: number) {
       if (attempt.proto !== TCP || attempt.answerOnly || !host.networks.inside(attempt.client) || !host.networks.inside(attempt.server))
         return
       const key = `${attempt.client}|${attempt.server}|${attempt.port}`
