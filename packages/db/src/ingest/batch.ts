@@ -246,7 +246,10 @@ export class FlowBatch {
     } else if (value >= TWO63) {
       this.#counter(0, BIG_MAX)
       this.clamped++
-    } else this.#int8(value > 0 ? value : 0)
+    } else {
+      // biome-ignore lint/complexity/useMathMinMax: Math.max would keep NaN, and a counter is never NULL.
+      this.#int8(value > 0 ? value : 0)
+    }
   }
 
   #micros(ms: number): void {
