@@ -76,13 +76,16 @@ export async function foldDue(client: PoolClient, level: PendingLevel, now: Date
   const cadence = CADENCE[level]
   const report: FoldReport = { level: levelOf(level), parts: 0, rows: 0, ms: 0 }
   const begin = performance.now()
-  for (;;) {
-    const { rows } = await client.query<{ rows: string | null; oldest: Date | null }>(
-      'select sum(rows) as rows, min(created_at) as oldest from rollup_pending where level = $1',
-      [level],
+  // By force: what is pending now, not what writers add while we fold.
+  let newest = 2_147_483_647
+  for (let first = true; ; first = false) {
+    const { rows } = await client.query<{ rows: string | null; oldest: Date | null; newest: number | null }>(
+      'select sum(rows) as rows, min(created_at) as oldest, max(id) as newest from rollup_pending where level = $1 and id <= $2',
+      [level, newest],
     )
     const state = rows[0]
     if (!state?.oldest) break
+    if (first && force) newest = state.newest ?? newest
     const due = force || Number(state.rows) >= cadence.rows || now.getTime() - state.oldest.getTime() >= cadence.ageMs
     if (!due) break
     const taken = await takePending(client, level, cadence.limit)
