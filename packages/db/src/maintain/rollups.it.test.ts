@@ -150,19 +150,21 @@ describe.each(testEngines())('rollups on %s', (engine) => {
     })
 
     test('a closed hour that came in many parts becomes one', async () => {
-      const now = Math.floor(Date.now() / HOUR) * HOUR + 30 * MINUTE
+      const now = Date.now()
+      const hour = Math.floor(now / HOUR) * HOUR - 3 * HOUR
       const writer = createWriter(db.pool, engine)
       const count = async () => Number((await db.pool.query('select count(*) as n from rollup_interface_1h_data')).rows[0].n)
       for (let i = 0; i < 5; i++) {
-        await writer.write(randomBatch(300, now - 2 * HOUR, now - HOUR))
-        await maintain(db.pool, { now: new Date(now), force: true })
+        await writer.write(randomBatch(300, hour, hour + HOUR))
+        // Closed long ago, but not quiet: it stays in parts.
+        expect((await maintain(db.pool, { now: new Date(now), force: true })).bucketsCompacted).toBe(0)
       }
       const before = await count()
-      const report = await maintain(db.pool, { now: new Date(now + 3 * HOUR) })
-      expect(report.bucketsCompacted).toBeGreaterThan(0)
+      const report = await maintain(db.pool, { now: new Date(now + 30 * MINUTE) })
+      expect(report.bucketsCompacted).toBe(1)
       expect(await count()).toBeLessThan(before / 2)
       expect(await wrong()).toEqual([])
-      expect((await maintain(db.pool, { now: new Date(now + 3 * HOUR) })).bucketsCompacted).toBe(0)
+      expect((await maintain(db.pool, { now: new Date(now + 30 * MINUTE) })).bucketsCompacted).toBe(0)
     })
 
     test('retention drops raw flows and minutes, and leaves the hours and days as they were', async () => {
@@ -176,7 +178,7 @@ describe.each(testEngines())('rollups on %s', (engine) => {
       // Time leaps: what is pending must be folded before anything is dropped, although nothing has been folded so far.
       const dropped: string[] = []
       for (let i = 0; i < 8; i++) dropped.push(...(await maintain(db.pool, { now: new Date(now + 20 * DAY) })).dropped)
-      expect(dropped.filter((name) => name.startsWith('flow_p')).length).toBeGreaterThanOrEqual(3)
+      expect(dropped.filter((name) => name.startsWith('flow_p')).length).toBeGreaterThanOrEqual(2)
       expect((await db.pool.query('select count(*)::int as n from flow')).rows[0].n).toBe(0)
       for (const level of ROLLUP_LEVELS) expect(await sums(level)).toEqual(expected)
       for (let i = 0; i < 8; i++) await maintain(db.pool, { now: new Date(now + 60 * DAY) })
