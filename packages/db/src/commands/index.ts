@@ -1,3 +1,4 @@
+export * from './audit.ts'
 export * from './demo.ts'
 export * from './inventory.ts'
 export * from './service-order.ts'

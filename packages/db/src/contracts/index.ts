@@ -1,4 +1,5 @@
 export * from './api.ts'
+export * from './audit.ts'
 export * from './fields.ts'
 export * from './filter.ts'
 export * from './filter-complete.ts'
