@@ -35,6 +35,12 @@ export async function unpack(): Promise<void> {
       else process.env[key] = value
     }
   }
+  // Its font settings look into /tmp and find nothing there; a Chromium without a single font ends at the first text field.
+  const folders = [path.join(home, 'fonts'), '/usr/share/fonts'].map((folder) => `<dir>${folder}</dir>`).join('')
+  writeFileSync(
+    path.join(beside, 'fonts/fonts.conf'),
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>${folders}<cachedir>${home}/fonts-cache</cachedir></fontconfig>\n`,
+  )
   writeFileSync(path.join(beside, 'complete'), '')
   rmSync(home, { recursive: true, force: true })
   try {
