@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { z } from 'zod'
 import type { Pool, PoolClient } from './connection.ts'
+import { AnomalyNotice } from './contracts/anomalies.ts'
 import { RateEvent } from './contracts/api.ts'
 import { StorageError } from './errors.ts'
 
@@ -14,6 +15,8 @@ export interface Channels {
   weir_rate: RateEvent
   /** At most once a second per sender. */
   weir_changed: ChangedEvent
+  /** Once per anomaly event, at its commit and in the order of its ids. */
+  weir_anomaly: AnomalyNotice
 }
 export type Channel = keyof Channels
 
@@ -39,6 +42,7 @@ export async function publish<C extends Channel>(db: Pool | PoolClient, channel:
 export interface SubscribeHandlers {
   rate?: (event: RateEvent) => void
   changed?: (event: ChangedEvent) => void
+  anomaly?: (event: AnomalyNotice) => void
   /**
    * Listening. `again` is true after an interruption: what was told meanwhile is lost, so ask for everything shown.
    */
@@ -99,7 +103,7 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
     current.on('end', () => interrupted(new Error('the server ended the connection'), current))
     current.on('notification', (message) => dispatch(message.channel, message.payload ?? ''))
     await current.connect()
-    await current.query('listen weir_rate; listen weir_changed')
+    await current.query('listen weir_rate; listen weir_changed; listen weir_anomaly')
     if (closed || client !== current) return
     failures = 0
     handlers.connected?.(everConnected)
@@ -136,7 +140,8 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
   }
 
   function dispatch(channel: string, payload: string): void {
-    const shape = channel === 'weir_rate' ? RateEvent : channel === 'weir_changed' ? ChangedEvent : null
+    const shape =
+      channel === 'weir_rate' ? RateEvent : channel === 'weir_changed' ? ChangedEvent : channel === 'weir_anomaly' ? AnomalyNotice : null
     let value: unknown
     try {
       value = JSON.parse(payload)
@@ -145,6 +150,7 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
     }
     if (!shape?.safeParse(value).success) handlers.invalid?.(channel, payload)
     else if (channel === 'weir_rate') handlers.rate?.(RateEvent.parse(value))
+    else if (channel === 'weir_anomaly') handlers.anomaly?.(AnomalyNotice.parse(value))
     else handlers.changed?.(ChangedEvent.parse(value))
   }
 

@@ -15,6 +15,7 @@ export {
   type Suppression,
   Tracker,
   type TrackerState,
+  trackerStateOf,
   transition,
 } from './lifecycle.ts'
 export { Networks } from './networks.ts'

@@ -44,6 +44,8 @@ export interface Change {
   anomaly: Anomaly
   /** True when people should now be told: newly opened, escalated or restarted, not folded, suppressed or info. */
   notify: boolean
+  /** Anomalies seen before that this one explains: they have just gone under it. */
+  adopted: readonly Anomaly[]
 }
 
 export interface TrackerState {
@@ -67,6 +69,13 @@ const EXPLAINS: Partial<Record<DetectorId, { end: 'actor' | 'target'; effects: r
   port_scan: { end: 'actor', effects: ['host_scan', 'new_edge', 'lateral'] },
   host_scan: { end: 'actor', effects: ['new_edge'] },
   retry_storm: { end: 'target', effects: ['short_packets', 'surge', 'syn_flood'] },
+}
+
+/** A tracker's state from anomalies that are kept elsewhere. */
+export function trackerStateOf(anomalies: Iterable<Anomaly>): TrackerState {
+  const state = trackerState()
+  for (const anomaly of anomalies) (anomaly.endedMs === 0 ? state.active : state.ended).set(keyOf(anomaly), anomaly)
+  return state
 }
 
 export function trackerState(): TrackerState {
@@ -131,12 +140,12 @@ export class Tracker {
       anomaly.parent = parent.id
       if (kind === 'opened') kind = 'folded'
     }
-    this.#adopt(anomaly, now)
+    const adopted = this.#adopt(anomaly, now)
     const quiet = anomaly.parent !== null || anomaly.suppressedBy !== null || anomaly.severity === 'info'
     const paged = !quiet && this.#pages(anomaly, now)
     const newlyPaged = paged && !anomaly.paged
     anomaly.paged ||= paged
-    return { kind, anomaly, notify: !quiet && (kind === 'opened' || kind === 'escalated' || kind === 'restarted' || newlyPaged) }
+    return { kind, anomaly, notify: !quiet && (kind === 'opened' || kind === 'escalated' || kind === 'restarted' || newlyPaged), adopted }
   }
 
   /** End what has been quiet, forget what ended long ago. */
@@ -147,7 +156,7 @@ export class Tracker {
       this.#state.active.delete(key)
       anomaly.endedMs = now
       this.#state.ended.set(key, anomaly)
-      changes.push({ kind: 'ended', anomaly, notify: false })
+      changes.push({ kind: 'ended', anomaly, notify: false, adopted: [] })
     }
     for (const [key, anomaly] of this.#state.ended) if (now - anomaly.endedMs > ESCALATE_MS) this.#state.ended.delete(key)
     return changes
@@ -193,8 +202,9 @@ export class Tracker {
   }
 
   /** An effect that was seen before its cause moves under it. */
-  #adopt(cause: Anomaly, now: number): void {
-    if (cause.parent !== null) return
+  #adopt(cause: Anomaly, now: number): Anomaly[] {
+    const adopted: Anomaly[] = []
+    if (cause.parent !== null) return adopted
     for (const effect of this.#state.active.values())
       if (
         effect !== cause &&
@@ -202,8 +212,11 @@ export class Tracker {
         now - effect.lastMs <= FOLD_MS &&
         this.#shares(cause, effect) &&
         atLeast(cause.severity, effect.severity)
-      )
+      ) {
         effect.parent = cause.id
+        adopted.push(effect)
+      }
+    return adopted
   }
 
   /** Two different security detectors on one inside host within the hour raise it one step. */

@@ -1,3 +1,4 @@
+export * from './anomalies.ts'
 export * from './api.ts'
 export * from './audit.ts'
 export * from './fields.ts'

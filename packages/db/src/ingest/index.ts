@@ -15,3 +15,15 @@ export {
   upsertInterfaces,
 } from './inventory.ts'
 export { createWriter, type FlowWriter, type WriteResult, type WriterOptions } from './writer.ts'
+export { type DeliveryOutcome, type DueNotification, deliverDue, outboxState } from '../anomalies/outbox.ts'
+export {
+  activeSuppressions,
+  type DetectedAnomaly,
+  type DetectedChange,
+  freezeEvidence,
+  type OutgoingNotification,
+  type StoredChange,
+  storeChange,
+  storeParent,
+  trackedAnomalies,
+} from '../anomalies/store.ts'

@@ -1,3 +1,5 @@
+export * from '../anomalies/notices.ts'
+export * from '../anomalies/queries.ts'
 export * from '../anomalies/stored-flows.ts'
 export * from './exporters.ts'
 export * from './flows.ts'

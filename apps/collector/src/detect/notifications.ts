@@ -1,0 +1,299 @@
+import { createHmac } from 'node:crypto'
+import { lookup as resolveName } from 'node:dns/promises'
+import http from 'node:http'
+import https from 'node:https'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
+import type { DeliveryOutcome, DueNotification, OutgoingNotification } from '@weir/db/ingest'
+import type { Change } from '@weir/detection'
+import { createTransport } from 'nodemailer'
+
+/** The setting `notifications`. Everything is optional; without channels nobody is told anything but by the screens. */
+export interface NotificationSettings {
+  /** Where Weir is opened, for links in messages. */
+  publicUrl: string | null
+  /** Hosts that webhooks may reach, exactly or as `*.example.org`; a webhook to any other is refused. */
+  allowedHosts: string[]
+  /** Addresses of private and local networks are refused unless this is set. */
+  allowPrivate: boolean
+  /** Plain http is refused unless this is set. */
+  allowHttp: boolean
+  webhooks: { name: string; url: string; secret: string; classes: ('page' | 'ticket')[] }[]
+  email: {
+    host: string
+    port: number
+    secure: boolean
+    user: string | null
+    password: string | null
+    from: string
+    page: string[]
+    ticket: string[]
+  } | null
+}
+
+export const NO_NOTIFICATIONS: NotificationSettings = {
+  publicUrl: null,
+  allowedHosts: [],
+  allowPrivate: false,
+  allowHttp: false,
+  webhooks: [],
+  email: null,
+}
+
+/** A setting `notifications` that cannot be used; names the key. */
+export class NotificationError extends Error {
+  override readonly name = 'NotificationError'
+}
+
+const object = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : [])
+
+/** Read the setting. Throws NotificationError naming the key that cannot be used. */
+export function readNotifications(value: unknown): NotificationSettings {
+  if (value === null || value === undefined) return NO_NOTIFICATIONS
+  if (!object(value)) throw new NotificationError('notifications is no object')
+  const webhooks = Array.isArray(value['webhooks']) ? value['webhooks'] : []
+  return {
+    publicUrl: typeof value['publicUrl'] === 'string' ? value['publicUrl'].replace(/\/+$/, '') : null,
+    allowedHosts: texts(value['allowedHosts']).map((host) => host.toLowerCase()),
+    allowPrivate: value['allowPrivate'] === true,
+    allowHttp: value['allowHttp'] === true,
+    webhooks: webhooks.map((hook: unknown, i: number) => {
+      if (!object(hook) || typeof hook['name'] !== 'string' || !/^[\w.-]{1,40}$/.test(hook['name']))
+        throw new NotificationError(`notifications.webhooks[${i}].name is no plain name`)
+      if (typeof hook['url'] !== 'string' || !URL.canParse(hook['url']))
+        throw new NotificationError(`notifications.webhooks[${i}].url is no URL`)
+      if (typeof hook['secret'] !== 'string' || hook['secret'].length < 16)
+        throw new NotificationError(`notifications.webhooks[${i}].secret has fewer than 16 characters`)
+      const classes = texts(hook['classes']).filter((c): c is 'page' | 'ticket' => c === 'page' || c === 'ticket')
+      return { name: hook['name'], url: hook['url'], secret: hook['secret'], classes: classes.length > 0 ? classes : ['page', 'ticket'] }
+    }),
+    email: readEmail(value['email']),
+  }
+}
+
+function readEmail(value: unknown): NotificationSettings['email'] {
+  if (value === null || value === undefined) return null
+  if (!object(value) || typeof value['host'] !== 'string' || typeof value['from'] !== 'string')
+    throw new NotificationError('notifications.email needs host and from')
+  const port = typeof value['port'] === 'number' ? value['port'] : 587
+  return {
+    host: value['host'],
+    port,
+    secure: typeof value['secure'] === 'boolean' ? value['secure'] : port === 465,
+    user: typeof value['user'] === 'string' ? value['user'] : null,
+    password: typeof value['password'] === 'string' ? value['password'] : null,
+    from: value['from'],
+    page: texts(value['page']),
+    ticket: texts(value['ticket']),
+  }
+}
+
+/** What a message tells: the same for every channel. */
+export interface Message {
+  id: string
+  kind: string
+  class: 'page' | 'ticket'
+  detector: string
+  severity: string
+  actor: string | null
+  target: string | null
+  first_seen: string
+  sentence: string
+  url: string | null
+}
+
+/** The messages that a change asks for: one per channel that wants its class. Page once, however often the anomaly changes. */
+export function messagesFor(change: Change, settings: NotificationSettings): OutgoingNotification[] {
+  if (!change.notify) return []
+  const { anomaly } = change
+  const kind = anomaly.paged ? 'paged' : change.kind
+  const klass = anomaly.paged ? 'page' : 'ticket'
+  const payload: Message = {
+    id: anomaly.id,
+    kind,
+    class: klass,
+    detector: anomaly.detector,
+    severity: anomaly.severity,
+    actor: anomaly.actor,
+    target: anomaly.target,
+    first_seen: new Date(anomaly.firstMs).toISOString(),
+    sentence: anomaly.finding.why,
+    url: settings.publicUrl === null ? null : `${settings.publicUrl}/anomalies/${encodeURIComponent(anomaly.id)}`,
+  }
+  const channels = settings.webhooks.filter((hook) => hook.classes.includes(klass)).map((hook) => `webhook:${hook.name}`)
+  if (settings.email !== null && settings.email[klass].length > 0) channels.push('email')
+  return channels.map((channel) => ({ kind, class: klass, channel, payload }))
+}
+
+const ATTEMPTS = 10
+const RETRY_FIRST_MS = 10_000
+const RETRY_MOST_MS = 3_600_000
+
+/** Try to send one message. Never throws: what went wrong is the outcome. A page is tried again sooner than a ticket. */
+export async function deliver(due: DueNotification, settings: NotificationSettings, now = Date.now()): Promise<DeliveryOutcome> {
+  try {
+    if (due.channel === 'email') await sendMail(due, settings)
+    else if (due.channel.startsWith('webhook:')) await sendWebhook(due, settings, now)
+    else throw new Refused(`there is no channel ${due.channel}`)
+    return { sent: true }
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    if (error instanceof Refused || due.attempts + 1 >= ATTEMPTS) return { sent: false, error: text, retryAt: null }
+    const wait = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** due.attempts) * (due.class === 'page' ? 0.5 : 1)
+    return { sent: false, error: text, retryAt: new Date(now + wait * (0.75 + Math.random() / 2)) }
+  }
+}
+
+/** Not worth another try until somebody changes the settings. */
+class Refused extends Error {}
+
+const PRIVATE = new BlockList()
+for (const [network, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 3],
+] as const)
+  PRIVATE.addSubnet(network, bits, 'ipv4')
+for (const [network, bits] of [
+  ['::', 127],
+  ['64:ff9b::', 96],
+  ['2002::', 16],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const)
+  PRIVATE.addSubnet(network, bits, 'ipv6')
+
+/** Whether an address belongs to a private, local or special network, in any spelling of IPv4 inside IPv6. */
+export function isPrivate(address: string): boolean {
+  if (isIP(address) === 4) return PRIVATE.check(address, 'ipv4')
+  const mapped = /^(?:::ffff:|::)(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
+  if (mapped?.[1] !== undefined) return PRIVATE.check(mapped[1], 'ipv4')
+  // The mapped form in hexadecimal: BlockList compares it with IPv4 rules by itself, and IPv6 rules cover the rest.
+  return PRIVATE.check(address, 'ipv6') || PRIVATE.check(address.split('%')[0] ?? address, 'ipv6')
+}
+
+function hostAllowed(host: string, allowed: readonly string[]): boolean {
+  return allowed.some((rule) => rule === host || (rule.startsWith('*.') && host.endsWith(rule.slice(1))))
+}
+
+const WEBHOOK_MS = 5_000
+const ANSWER_MOST = 65_536
+
+async function sendWebhook(due: DueNotification, settings: NotificationSettings, now: number): Promise<void> {
+  const hook = settings.webhooks.find(({ name }) => `webhook:${name}` === due.channel)
+  if (hook === undefined) throw new Refused('the webhook is not configured any more')
+  const url = new URL(hook.url)
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && settings.allowHttp))
+    throw new Refused(`${url.protocol} is not allowed, use https`)
+  const host = url.hostname.toLowerCase().replace(/^\[|\]$/g, '')
+  if (!hostAllowed(host, settings.allowedHosts)) throw new Refused(`the host ${host} is not among notifications.allowedHosts`)
+  // Resolved once and pinned: a name that changes between the check and the connection leads nowhere else.
+  const answers = isIP(host) > 0 ? [{ address: host, family: isIP(host) }] : await resolveName(host, { all: true })
+  const usable = settings.allowPrivate ? answers : answers.filter(({ address }) => !isPrivate(address))
+  const [pinned] = usable
+  if (pinned === undefined) throw new Refused(`${host} is a private or local address; notifications.allowPrivate would allow it`)
+  const body = JSON.stringify(due.payload)
+  const moment = Math.floor(now / 1000)
+  const signature = createHmac('sha256', hook.secret).update(`${moment}.${body}`).digest('hex')
+  const pin: LookupFunction = (_name, options, done) =>
+    options.all === true ? done(null, [pinned]) : done(null, pinned.address, pinned.family)
+  await new Promise<void>((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? https : http).request(url, {
+      method: 'POST',
+      lookup: pin,
+      timeout: WEBHOOK_MS,
+      signal: AbortSignal.timeout(WEBHOOK_MS),
+      agent: false,
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        'user-agent': 'Weir',
+        'x-weir-delivery': String(due.id),
+        'x-weir-signature': `t=${moment},v1=${signature}`,
+      },
+    })
+    request.on('error', reject)
+    request.on('response', (response) => {
+      let octets = 0
+      response.on('data', (piece: Buffer) => {
+        octets += piece.length
+        if (octets > ANSWER_MOST) request.destroy(new Error(`the answer of ${host} is larger than 64 KiB`))
+      })
+      response.on('error', reject)
+      response.on('end', () => {
+        const status = response.statusCode ?? 0
+        // A redirect is not followed: it would lead past the list of allowed hosts.
+        if (status >= 200 && status < 300) resolve()
+        else reject(new Error(`${host} answered ${status}`))
+      })
+    })
+    request.end(body)
+  })
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+const plain = (text: string) => text.replace(CONTROLS, ' ')
+
+async function sendMail(due: DueNotification, settings: NotificationSettings): Promise<void> {
+  const { email } = settings
+  if (email === null) throw new Refused('e-mail is not configured any more')
+  const to = email[due.class]
+  if (to.length === 0) throw new Refused(`nobody takes mail of class ${due.class}`)
+  const message = readMessage(due.payload)
+  const transport = createTransport({
+    host: email.host,
+    port: email.port,
+    secure: email.secure,
+    ...(email.user !== null && email.password !== null ? { auth: { user: email.user, pass: email.password } } : {}),
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    socketTimeout: 20_000,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  try {
+    await transport.sendMail({
+      from: email.from,
+      to,
+      subject: plain(
+        `[Weir ${due.class}] ${message.severity} ${message.detector}${message.target === null ? '' : ` at ${message.target}`}`,
+      ),
+      text: [
+        plain(message.sentence),
+        '',
+        `First seen ${message.first_seen}${message.actor === null ? '' : `, from ${plain(message.actor)}`}.`,
+        ...(message.url === null ? [] : [message.url]),
+      ].join('\n'),
+      // The same message once, whatever the transport repeats.
+      messageId: `<weir-${due.id}-${encodeURIComponent(due.anomalyId)}@weir.invalid>`,
+      headers: { 'Auto-Submitted': 'auto-generated', 'X-Weir-Anomaly': plain(due.anomalyId) },
+    })
+  } finally {
+    transport.close()
+  }
+}
+
+function readMessage(payload: unknown): Message {
+  const of = (name: string) => (object(payload) && typeof payload[name] === 'string' ? payload[name] : null)
+  return {
+    id: of('id') ?? '',
+    kind: of('kind') ?? '',
+    class: of('class') === 'page' ? 'page' : 'ticket',
+    detector: of('detector') ?? '',
+    severity: of('severity') ?? '',
+    actor: of('actor'),
+    target: of('target'),
+    first_seen: of('first_seen') ?? '',
+    sentence: of('sentence') ?? '',
+    url: of('url'),
+  }
+}

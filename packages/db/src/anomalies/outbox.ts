@@ -1,0 +1,76 @@
+import type { Pool } from '../connection.ts'
+import { inTransaction } from './store.ts'
+
+/** A message that is due. */
+export interface DueNotification {
+  id: number
+  anomalyId: string
+  kind: string
+  class: 'page' | 'ticket'
+  channel: string
+  payload: unknown
+  /** Tries before this one. */
+  attempts: number
+}
+
+/** What became of one try: sent, to be tried again at `retryAt`, or given up. */
+export type DeliveryOutcome = { sent: true } | { sent: false; error: string; retryAt: Date | null }
+
+/**
+ * Take up to `limit` due messages, hand each to `deliver` and note what became of it. A message that a process holds is invisible to others
+ * for `holdMs`, so that one that dies in the middle does not lose it; it may then be sent twice, with the same id.
+ */
+export async function deliverDue(
+  pool: Pool,
+  deliver: (notification: DueNotification) => Promise<DeliveryOutcome>,
+  options: { now?: Date; limit?: number; holdMs?: number } = {},
+): Promise<number> {
+  const now = options.now ?? new Date()
+  const { rows } = await pool.query<{
+    id: string
+    anomaly_id: string
+    kind: string
+    class: 'page' | 'ticket'
+    channel: string
+    payload: unknown
+    attempts: number
+  }>(
+    `update notification n set due_at = $2, attempts = attempts + 1
+     from (select id from notification where sent_at is null and failed_at is null and due_at <= $1
+       order by class, due_at limit $3 for update skip locked) due
+     where n.id = due.id
+     returning n.id::text as id, n.anomaly_id, n.kind, n.class, n.channel, n.payload, n.attempts`,
+    [now, new Date(now.getTime() + (options.holdMs ?? 60_000)), options.limit ?? 20],
+  )
+  await Promise.all(
+    rows.map(async (row) => {
+      const outcome = await deliver({
+        id: Number(row.id),
+        anomalyId: row.anomaly_id,
+        kind: row.kind,
+        class: row.class,
+        channel: row.channel,
+        payload: row.payload,
+        attempts: row.attempts - 1,
+      })
+      if (outcome.sent) await pool.query('update notification set sent_at = now(), last_error = null where id = $1', [row.id])
+      else
+        await pool.query(
+          `update notification set last_error = $2, due_at = coalesce($3, due_at), failed_at = case when $3::timestamptz is null then now() end where id = $1`,
+          [row.id, outcome.error.slice(0, 500), outcome.retryAt],
+        )
+    }),
+  )
+  return rows.length
+}
+
+/** Messages waiting and given up, for health. */
+export async function outboxState(pool: Pool): Promise<{ waiting: number; failed: number }> {
+  return await inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ waiting: number; failed: number }>(
+      `select count(*) filter (where sent_at is null and failed_at is null)::int as waiting, count(*) filter (where failed_at is not null)::int as failed
+       from notification where created_at > now() - interval '7 days'`,
+    )
+    return rows[0] ?? { waiting: 0, failed: 0 }
+  })
+}
