@@ -43,18 +43,20 @@ export async function run(args: string[]): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  const stop = stopSignal()
+  const { stopped, release } = stopSignal()
   try {
     const target = await resolveTarget(options.to)
     if (options.demo) {
-      await runDemo(target, resolve(process.env.WEIR_DATA_DIR ?? '.weir'), say, stop)
+      await runDemo(target, resolve(process.env.WEIR_DATA_DIR ?? '.weir'), say, stopped)
       return 0
     }
-    return await generate(target, options, stop)
+    return await generate(target, options, stopped)
   } catch (error) {
     if (!(error instanceof SendError)) throw error
     process.stderr.write(`weir generate: ${error.message}. ${error.remedy}\n`)
     return 1
+  } finally {
+    release()
   }
 }
 
@@ -175,15 +177,22 @@ function say(line: string): void {
   process.stderr.write(`weir generate: ${line}\n`)
 }
 
-/** True once the process was asked to end; the second request ends it at once. */
-function stopSignal(): () => boolean {
+/**
+ * `stopped` is true once the process was asked to end; the second request ends it at once.
+ * `release` gives the signals back: a listener on 'disconnect' would keep a supervised process alive for ever.
+ */
+function stopSignal(): { stopped: () => boolean; release: () => void } {
   let asked = false
   const ask = () => {
     if (asked) process.exit(130)
     asked = true
   }
-  process.on('SIGINT', ask)
-  process.on('SIGTERM', ask)
-  process.on('disconnect', ask)
-  return () => asked
+  const events = ['SIGINT', 'SIGTERM', 'disconnect'] as const
+  for (const event of events) process.on(event, ask)
+  return {
+    stopped: () => asked,
+    release: () => {
+      for (const event of events) process.off(event, ask)
+    },
+  }
 }
