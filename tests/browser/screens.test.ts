@@ -10,7 +10,15 @@ import { Program, ROOT } from '../support/program.ts'
 import { until } from '../support/wait.ts'
 import { launch } from './chromium.ts'
 
-const PLACES = ['/', '/flows', '/map', '/services', '/exporters', '/settings'] as const
+/** Every place of the navigation, and what is on it once it has its data. */
+const PLACES = [
+  ['/', 'table tbody tr'],
+  ['/flows', 'main [role="row"], main tbody tr'],
+  ['/map', 'main canvas'],
+  ['/services', '.react-flow__edge'],
+  ['/exporters', 'main tbody tr, main [role="row"], main article, main li'],
+  ['/settings', 'main'],
+] as const
 const SHOTS = path.join(ROOT, 'test-results', 'screens')
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const PERSON = { name: 'Test Person', email: 'person@example.org', password: 'correct horse battery staple' }
@@ -241,7 +249,7 @@ describe('every place', () => {
     if (!signedIn) throw new Error('nobody is signed in: see the first failure')
   })
 
-  describe.each(PLACES)('%s', (place) => {
+  describe.each(PLACES)('%s', (place, content) => {
     const name = place === '/' ? 'overview' : place.slice(1)
 
     it.each(['light', 'dark'] as const)('has no serious finding of axe-core in %s, and fits a phone', async (scheme) => {
@@ -249,6 +257,7 @@ describe('every place', () => {
       await page.setViewportSize({ width: 1440, height: 900 })
       await page.goto(`${at.url}${place}?range=1h`)
       expect(new URL(page.url()).pathname.startsWith(place), `${page.url()} instead of ${place}`).toBe(true)
+      await page.locator(content).first().waitFor({ state: 'attached', timeout: 60_000 })
       await settled()
       // Charts and maps draw after their data.
       await page.waitForTimeout(1_500)

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { createToken, createWelcomeLink } from '@weir/db/commands'
+import { consoleActor, createToken, createWelcomeLink } from '@weir/db/commands'
 import { ROLES, type Role } from '@weir/db/contracts'
 import type { TestDatabase } from '@weir/db/testing'
 import { freePorts } from '../support/ports.ts'
@@ -146,7 +146,7 @@ export async function everyone(web: Web, database: TestDatabase): Promise<{ peop
   const tokens = {} as Record<Role, Caller>
   for (const role of ROLES) {
     if (role !== 'admin') people[role] = await invited(admin, role, `${role}@example.org`)
-    tokens[role] = new Caller(web, (await createToken(database.pool, { name: `${role} token`, role })).token)
+    tokens[role] = new Caller(web, (await createToken(database.pool, consoleActor(), { name: `${role} token`, role })).token)
   }
   return { people, tokens }
 }
