@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { createToken, listTokens, revokeToken } from '@weir/db/commands'
+import { consoleActor, createToken, listTokens, revokeToken } from '@weir/db/commands'
 import { ROLES } from '@weir/db/contracts'
 import { Problem } from '../up/problem.ts'
 import { withPool } from './pool.ts'
@@ -23,7 +23,7 @@ export async function run(args: string[]): Promise<number> {
     const { name, role, days } = values
     if (name === undefined || role === undefined) throw new Problem('A token needs a name and a role.', HELP)
     return withPool(async (pool) => {
-      const made = await createToken(pool, { name, role, ...(days === undefined ? {} : { days: Number(days) }) })
+      const made = await createToken(pool, consoleActor(), { name, role, ...(days === undefined ? {} : { days: Number(days) }) })
       process.stderr.write(
         `Token ${made.id} '${made.name}', role ${made.role}, until ${made.expiresAt.toISOString()}. It is shown only now:\n`,
       )
@@ -42,7 +42,7 @@ export async function run(args: string[]): Promise<number> {
   }
   if (action === 'revoke' && id !== undefined && /^\d+$/.test(id)) {
     return withPool(async (pool) => {
-      await revokeToken(pool, Number(id))
+      await revokeToken(pool, consoleActor(), Number(id))
       process.stdout.write(`Token ${id} ended.\n`)
       return 0
     })

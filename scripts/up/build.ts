@@ -31,12 +31,16 @@ export function build(root: string, logDir: string): Build {
   }
   // next build insists on its own idea of NODE_ENV.
   delete env.NODE_ENV
-  const child: ChildProcess = spawn(path.join(bin, 'turbo'), ['run', 'build', '--output-logs=full', '--log-order=stream'], {
-    cwd: root,
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child: ChildProcess = spawn(
+    path.join(bin, 'turbo'),
+    ['run', 'build', '--filter=@weir/web', '--output-logs=full', '--log-order=stream'],
+    {
+      cwd: root,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let output = ''
   const take = (chunk: Buffer) => {
     log.write(chunk)
