@@ -68,7 +68,9 @@ async function main(): Promise<void> {
     {
       rate: (event) => live.rate(event),
       changed: (event) => live.changed(event),
+      anomaly: (notice) => live.anomaly(notice),
       connected: (again) => {
+        live.heard()
         // What was told meanwhile is lost; the browsers ask for everything they show.
         if (again) live.changed({ what: 'everything' })
       },

@@ -30,6 +30,14 @@ export const keys = {
     of: (params: Params) => ['graph', params] as const,
   },
   exporters: { all: ['exporters'] as const },
+  anomalies: {
+    all: ['anomalies'] as const,
+    open: ['anomalies', 'open'] as const,
+    list: (params: Params) => ['anomalies', 'list', params] as const,
+    group: (params: Params) => ['anomalies', 'group', params] as const,
+    card: (id: string) => ['anomalies', 'card', id] as const,
+  },
+  suppressions: { all: ['anomalies', 'suppressions'] as const },
   health: { all: ['health'] as const },
   profile: { all: ['profile'] as const },
 } as const

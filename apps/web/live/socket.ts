@@ -1,5 +1,6 @@
-import type { RateEvent } from '@weir/db/contracts'
+import type { AnomalyNotice, RateEvent } from '@weir/db/contracts'
 import { io, type Socket } from 'socket.io-client'
+import { AnomalyPosition } from './anomaly-position.ts'
 
 /**
  * The browser's end of the live channel: one connection per tab, shared by everything that shows something live.
@@ -23,6 +24,9 @@ let socket: Socket | null = null
 let silence: ReturnType<typeof setTimeout> | undefined
 const listeners = new Set<() => void>()
 const changeListeners = new Set<(change: Change) => void>()
+const anomalyListeners = new Set<(notice: AnomalyNotice) => void>()
+/** Kept over breaks of the connection, so that the server tells what was missed. */
+const position = new AnomalyPosition()
 
 function set(patch: Partial<LiveState>): void {
   state = { ...state, ...patch }
@@ -55,6 +59,7 @@ function open(): void {
   let errors = 0
   socket = io({
     path: '/api/live',
+    auth: (answer) => answer(position.hello()),
     transports: ['websocket', 'polling'],
     reconnectionDelay: 1_000,
     reconnectionDelayMax: 5_000,
@@ -84,6 +89,15 @@ function open(): void {
   socket.on('changed', (change: Change) => {
     for (const listener of changeListeners) listener(change)
   })
+  socket.on('anomaly', (notice: AnomalyNotice) => {
+    if (!position.take(notice)) return
+    for (const listener of anomalyListeners) listener(notice)
+  })
+  socket.on('anomalies', (standing: { last: number; reload: boolean }) => {
+    position.stand(standing.last)
+    // What is shown may be older than this standing: it was asked before the connection stood, or too much was missed.
+    for (const listener of changeListeners) listener({ what: 'anomalies' })
+  })
 }
 
 /** Listen to the state; the first listener opens the connection, the last one closes it. */
@@ -107,4 +121,10 @@ export const liveState = (): LiveState => state
 export function onChange(listener: (change: Change) => void): () => void {
   changeListeners.add(listener)
   return () => changeListeners.delete(listener)
+}
+
+/** Hear each anomaly event once, in order, also those of the time without a connection. Does not open the connection by itself. */
+export function onAnomaly(listener: (notice: AnomalyNotice) => void): () => void {
+  anomalyListeners.add(listener)
+  return () => anomalyListeners.delete(listener)
 }

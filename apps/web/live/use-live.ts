@@ -2,7 +2,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useSyncExternalStore } from 'react'
 import { keys } from '../data/keys.ts'
-import { type LiveState, liveState, onChange, subscribeLive } from './socket.ts'
+import { type LiveState, liveState, onAnomaly, onChange, subscribeLive } from './socket.ts'
 
 const onServer: LiveState = { status: 'connecting', rate: null }
 
@@ -13,6 +13,8 @@ export function useLive(): LiveState {
 
 /** At most one refetch per this long, however many events come. */
 const PACE_MS = 5_000
+/** Anomaly events within this long of each other lead to one more refetch, not to many. */
+const BURST_MS = 1_000
 
 /**
  * Merge live events into the query cache: what an event says is new is asked again, if something on the screen shows it. New flows do
@@ -31,6 +33,28 @@ export function useLiveCache(): void {
       else if (change.what === 'exporters') invalidate(keys.exporters.all)
       else if (change.what === 'settings') invalidate(['settings'])
       else if (change.what === 'flows') invalidate(keys.health.all)
+      else if (change.what === 'anomalies') invalidate(keys.anomalies.all)
     })
+  }, [client])
+  useEffect(() => {
+    // The first event refetches at once, for a new anomaly must show within two seconds; a burst is asked for once more at its end.
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let again = false
+    const ask = (): void => {
+      again = false
+      void client.invalidateQueries({ queryKey: keys.anomalies.all })
+      timer = setTimeout(() => {
+        timer = undefined
+        if (again) ask()
+      }, BURST_MS)
+    }
+    const off = onAnomaly(() => {
+      if (timer === undefined) ask()
+      else again = true
+    })
+    return () => {
+      off()
+      clearTimeout(timer)
+    }
   }, [client])
 }

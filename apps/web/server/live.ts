@@ -1,7 +1,9 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { liveSessions } from '@weir/db/commands'
-import { LIVE_EVENTS, may, type RateEvent, type Role } from '@weir/db/contracts'
+import { type AnomalyNotice, LIVE_EVENTS, may, type RateEvent, type Role } from '@weir/db/contracts'
+import { missedNotices } from '@weir/db/queries'
 import { Server, type Socket } from 'socket.io'
+import { AnomalyReader } from './anomaly-reader.ts'
 import { clientAddress } from './client-address.ts'
 import { type House, house } from './house.ts'
 import { log } from './log.ts'
@@ -23,6 +25,10 @@ const RATE_FRESH_MS = 10_000
 export interface Live {
   rate(event: RateEvent): void
   changed(event: { what: string }): void
+  /** One anomaly event, as the database told it at its commit. */
+  anomaly(notice: AnomalyNotice): void
+  /** The database is heard again, or for the first time: what it told before must be read. */
+  heard(): void
   close(): Promise<void>
 }
 
@@ -43,15 +49,32 @@ function unreadBytes(socket: Socket): number {
     : 0
 }
 
+/** The last anomaly event a client has seen, as it says when it connects; null when it says nothing usable. */
+function lastEventOf(socket: Socket): number | null {
+  const said: unknown = socket.handshake.auth.lastEvent
+  return typeof said === 'number' && Number.isSafeInteger(said) && said >= 0 ? said : null
+}
+
+/** Resolves when nothing waits in this process for that reader any more, or it has gone. */
+async function drained(socket: Socket): Promise<void> {
+  for (;;) {
+    const waiting: unknown = Reflect.get(socket.conn, 'writeBuffer')
+    if (!socket.connected || !Array.isArray(waiting) || (waiting.length === 0 && unreadBytes(socket) === 0)) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 /**
- * The live channel: `rate` once a second, `changed` when something stored is new. It sends hints and accepts nothing; a client that
- * sends an event is cut. Who may connect: a session from our own origin, or a token; both need the permission of the events.
+ * The live channel: `rate` once a second, `changed` when something stored is new, `anomaly` for each anomaly event: once and in order, from
+ * the last one that the client names as `lastEvent` when it connects, or `anomalies` with `reload: true`. It sends hints and accepts nothing;
+ * a client that sends an event is cut. Who may connect: a session from our own origin, or a token; both need the permission of the events.
  * Roles and sessions are compared with the database every two seconds; what no longer holds is disconnected.
  */
 export function openLive(httpServer: HttpServer): Live {
   const owner = new WeakMap<IncomingMessage, Principal>()
   const { settings, pool }: House = house()
   let lastRate: RateEvent | null = null
+  const readers = new WeakMap<Socket, AnomalyReader>()
 
   const io = new Server(httpServer, {
     path: LIVE_PATH,
@@ -98,17 +121,35 @@ export function openLive(httpServer: HttpServer): Live {
     })
 
   io.on('connection', (socket) => {
-    if (principalBehind(socket) === undefined) {
+    const principal = principalBehind(socket)
+    if (principal === undefined) {
       socket.disconnect(true)
       return
     }
     socket.onAny(() => socket.disconnect(true))
     socket.on('error', () => socket.disconnect(true))
     if (lastRate !== null && Date.now() - lastRate.at < RATE_FRESH_MS) socket.emit('rate', lastRate)
+    if (grantOf(principal, LIVE_EVENTS.anomaly) === 'no') return
+    const reader = new AnomalyReader(
+      lastEventOf(socket),
+      {
+        notice: (notice) => socket.emit('anomaly', notice),
+        standing: (standing) => socket.emit('anomalies', standing),
+        drained: () => drained(socket),
+        open: () => socket.connected,
+        failed(err) {
+          log.warn({ err }, 'missed anomaly events could not be read; the reader is asked to come again')
+          socket.disconnect(true)
+        },
+      },
+      (after, limit) => missedNotices(pool, after, limit),
+    )
+    readers.set(socket, reader)
+    void reader.catchUp()
   })
 
   /** Send to everyone who reads; cut those who do not. A rate that cannot go out at once is not kept: the next one is better. */
-  function send(name: keyof typeof LIVE_EVENTS, payload: unknown): void {
+  function send(name: 'rate' | 'changed', payload: unknown): void {
     for (const socket of io.of('/').sockets.values()) {
       const waiting: unknown = Reflect.get(socket.conn, 'writeBuffer')
       if (unreadBytes(socket) > UNREAD_BYTES || (Array.isArray(waiting) && waiting.length > UNREAD_PACKETS)) {
@@ -155,6 +196,12 @@ export function openLive(httpServer: HttpServer): Live {
       send('rate', event)
     },
     changed: (event) => send('changed', event),
+    anomaly(notice) {
+      for (const socket of io.of('/').sockets.values()) readers.get(socket)?.take(notice)
+    },
+    heard() {
+      for (const socket of io.of('/').sockets.values()) void readers.get(socket)?.catchUp()
+    },
     async close() {
       clearInterval(timer)
       io.disconnectSockets(true)

@@ -104,6 +104,9 @@ export const PAGES = {
   '/flows': 'traffic:raw',
   '/map': 'traffic:read',
   '/services': 'traffic:read',
+  '/anomalies': 'traffic:read',
+  '/anomalies/[id]': 'traffic:read',
+  '/on-call': 'traffic:read',
   '/exporters': 'inventory:read',
   '/settings': 'profile:write',
   '/settings/users': 'user:manage',
@@ -117,4 +120,11 @@ export const PAGES = {
 export type PagePath = keyof typeof PAGES
 
 /** Every event the live channel sends; it accepts none. */
-export const LIVE_EVENTS = { rate: 'traffic:read', changed: 'traffic:read' } as const satisfies Record<string, Action>
+export const LIVE_EVENTS = {
+  rate: 'traffic:read',
+  changed: 'traffic:read',
+  /** One anomaly event, in the order of its ids. */
+  anomaly: 'traffic:read',
+  /** Where a reader of anomaly events stands, and whether it missed more than is told again. */
+  anomalies: 'traffic:read',
+} as const satisfies Record<string, Action>
