@@ -119,8 +119,10 @@ export function parsePrefix(text: string): PrefixResult {
 /** True when every address of `inner` lies in `outer`. Families never contain each other. */
 export function contains(outer: Prefix, inner: Prefix): boolean {
   if (outer.octets.length !== inner.octets.length || outer.bits > inner.bits) return false
-  const start = masked(inner.octets, outer.bits)
-  return outer.octets.every((octet, i) => octet === start[i])
+  const whole = outer.bits >> 3
+  for (let i = 0; i < whole; i++) if (outer.octets[i] !== inner.octets[i]) return false
+  const rest = outer.bits & 7
+  return rest === 0 || ((outer.octets[whole] ?? 0) ^ (inner.octets[whole] ?? 0)) >> (8 - rest) === 0
 }
 
 /** True when the two share an address: prefixes are nested or apart. */

@@ -166,7 +166,7 @@ export class FieldReader {
       this.only(item, at, ['low', 'high'])
       const low = this.integer(item['low'], `${at}.low`, 0, 65_535, remedy)
       const high = this.integer(item['high'], `${at}.high`, 0, 65_535, remedy)
-      if (high < low) this.problem(at, 'The range ends before it begins.', remedy)
+      if (Number(item['high']) < Number(item['low'])) this.problem(at, 'The range ends before it begins.', remedy)
       ranges.push({ low, high })
     }
     const joined = joinRanges(ranges)
