@@ -42,7 +42,7 @@ function open(): House {
 
 async function main(): Promise<void> {
   const dev = process.argv.includes('--dev')
-  const { settings, pool, queryPool } = open()
+  const { settings, pool, queryPool, audit } = open()
   const https = settings.publicUrl?.protocol === 'https:'
   const headers = Object.entries(securityHeaders(https))
 
@@ -80,6 +80,7 @@ async function main(): Promise<void> {
     { applicationName: 'weir-web-live' },
   )
   await ready
+  audit.start()
 
   const url = settings.publicUrl?.origin ?? `http://localhost:${settings.port}`
   log.info({ port: settings.port, host: settings.host, dev }, `web: listening, ${url}`)
@@ -93,7 +94,7 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(0), DRAIN_MS).unref()
     httpServer.close()
     httpServer.closeIdleConnections()
-    void Promise.allSettled([live.close(), subscription.close(), app.close()])
+    void Promise.allSettled([live.close(), subscription.close(), app.close(), audit.close()])
       .then(() => Promise.allSettled([pool.end(), queryPool.end()]))
       .then(() => process.exit(0))
   }

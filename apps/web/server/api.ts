@@ -1,4 +1,6 @@
 import {
+  AuditAnswer,
+  AuditState,
   DIMENSIONS,
   ExportersAnswer,
   FlowsAnswer,
@@ -19,7 +21,7 @@ import { PASSWORD_MAX, PASSWORD_MIN } from './password.ts'
  * generated from them, so neither can drift from the other.
  */
 export interface Operation {
-  tag: 'traffic' | 'inventory' | 'accounts' | 'system'
+  tag: 'traffic' | 'inventory' | 'accounts' | 'audit' | 'system'
   summary: string
   description?: string
   path?: z.ZodObject
@@ -360,6 +362,58 @@ export const API = {
     answer: null,
   },
   'DELETE /api/v1/session': { tag: 'accounts', summary: 'Sign out', answer: null },
+  'POST /api/v1/step-up': {
+    tag: 'accounts',
+    summary: 'Show your password again, before a decision',
+    description: 'Holds for five minutes, for this session and this browser. Wrong passwords count as wrong sign-ins do.',
+    body: z.strictObject({ password: z.string().max(1_000) }),
+    answer: z.object({ until: time }).meta({ id: 'SteppedUp' }),
+  },
+  'GET /api/v1/audit': {
+    tag: 'audit',
+    summary: 'Entries of the audit log, newest first, with their hashes',
+    description: 'Operators see what they did themselves or agreed to.',
+    query: z.strictObject({
+      event: z
+        .string()
+        .max(100)
+        .optional()
+        .meta({ description: 'An event, or the things before its dot.', examples: ['user.change', 'user'] }),
+      actor: z
+        .string()
+        .max(200)
+        .optional()
+        .meta({ description: 'Who, as in the entries; without a colon: part of a name or e-mail address.', examples: ['token:3', 'ada'] }),
+      subject: z
+        .string()
+        .max(200)
+        .optional()
+        .meta({ description: 'What, as in the entries, or the kind before its colon.', examples: ['exporter:4', 'exporter'] }),
+      from: instant.optional().meta({ description: 'Not before this time.' }),
+      to: instant.optional().meta({ description: 'Before this time.' }),
+      cursor: z
+        .string()
+        .regex(/^\d{1,15}$/, 'is not a cursor')
+        .optional()
+        .meta({ description: '`nextCursor` of the page before.' }),
+      limit: whole(1, 500)
+        .optional()
+        .meta(wholeMeta(1, 500, 100, 'Entries per page.')),
+    }),
+    answer: AuditAnswer,
+  },
+  'GET /api/v1/audit/state': {
+    tag: 'audit',
+    summary: 'Whether the chain holds, up to where, and the last signed checkpoint',
+    answer: AuditState,
+  },
+  'POST /api/v1/audit/export': {
+    tag: 'audit',
+    summary: 'The whole log with its checkpoints as JSON lines',
+    description: '`bin/weir audit verify FILE` checks it anywhere, without a database. The export is recorded itself.',
+    body: z.strictObject({}),
+    answer: z.string(),
+  },
   'GET /api/v1/profile': { tag: 'accounts', summary: 'Who is asking, and what they may do', answer: Profile },
   'PATCH /api/v1/profile': { tag: 'accounts', summary: 'Change your own name', body: z.strictObject({ name }), answer: null },
   'PUT /api/v1/profile/password': {

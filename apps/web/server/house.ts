@@ -1,3 +1,4 @@
+import type { AuditKeeper } from '@weir/db/commands'
 import type { Pool } from 'pg'
 import type { Auth } from './auth.ts'
 import type { LoginLimit } from './login-limit.ts'
@@ -12,6 +13,8 @@ export interface House {
   queryPool: Pool
   auth: Auth
   loginLimit: LoginLimit
+  /** Signs and verifies the audit log. */
+  audit: AuditKeeper
 }
 
 declare global {

@@ -1,3 +1,4 @@
+import { createAuditKeeper } from '@weir/db/commands'
 import { createPool } from '@weir/db/connection'
 import { createAuth } from './auth.ts'
 import type { House } from './house.ts'
@@ -12,7 +13,8 @@ export function openHouse(): House {
   const shared = { connectionString: settings.databaseUrl, statementTimeoutMs: 30_000, connectTimeoutMs: 5_000, onError }
   const pool = createPool({ ...shared, applicationName: 'weir-web', max: 4 })
   const queryPool = createPool({ ...shared, applicationName: 'weir-web-queries', max: 6 })
-  const made = { settings, pool, queryPool, auth: createAuth(pool, settings), loginLimit: new LoginLimit() }
+  const audit = createAuditKeeper(queryPool, settings.dataDir, (err, message) => log.error({ err }, message))
+  const made = { settings, pool, queryPool, auth: createAuth(pool, settings), loginLimit: new LoginLimit(), audit }
   globalThis.weirHouse = made
   return made
 }

@@ -74,6 +74,7 @@ function build() {
       { name: 'traffic', description: 'What flowed. Viewers and managers see networks in place of single addresses.' },
       { name: 'inventory', description: 'Exporters, interfaces, services, home networks.' },
       { name: 'accounts', description: 'People, sessions and API tokens.' },
+      { name: 'audit', description: 'Who did what: an append-only chain of hashes with signed checkpoints.' },
       { name: 'system', description: 'The product itself.' },
     ],
     paths,

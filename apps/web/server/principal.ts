@@ -3,10 +3,20 @@ import { type Action, type Grant, may, type Precision, ROLES, type Role } from '
 import { house } from './house.ts'
 import { Problem } from './problem.ts'
 import { ABSOLUTE_SECONDS } from './session-life.ts'
+import { steppedUpUntil } from './step-up.ts'
 
 /** Who asks: a person with a session, or a program with a token. */
 export type Principal =
-  | { kind: 'session'; sessionId: string; userId: string; name: string; email: string; role: Role }
+  | {
+      kind: 'session'
+      sessionId: string
+      userId: string
+      name: string
+      email: string
+      role: Role
+      /** Epoch milliseconds until which the password counts as just shown; null: it was not. Ask `requireStepUp`. */
+      steppedUpUntil: number | null
+    }
   | { kind: 'token'; tokenId: number; name: string; role: Role }
 
 /** The token of an `Authorization: Bearer …` header; null without one. */
@@ -36,7 +46,9 @@ export async function principalOf(headers: Headers, options: { touch?: boolean }
   if (found.session.createdAt.getTime() < Date.now() - ABSOLUTE_SECONDS * 1000) return null
   const role = ROLES.find((name) => name === found.user.role)
   if (role === undefined) return null
-  return { kind: 'session', sessionId: found.session.id, userId: found.user.id, name: found.user.name, email: found.user.email, role }
+  const person = { sessionId: found.session.id, userId: found.user.id }
+  const { name, email } = found.user
+  return { kind: 'session', ...person, name, email, role, steppedUpUntil: await steppedUpUntil(headers, person) }
 }
 
 /** What `principal` gets for `action`. */

@@ -55,8 +55,19 @@ const TITLES: Record<string, string> = {
   'wrong-origin': 'The request came from another site',
   'wrong-password': 'Sign-in failed',
   'too-many-tries': 'Too many tries',
+  'step-up-required': 'Confirm that it is you',
   'internal-error': 'The server failed',
 }
+
+/** Why a password is not looked at for now. */
+export const tooManyTries = (seconds: number): Problem =>
+  new Problem(
+    429,
+    'too-many-tries',
+    'There were too many wrong passwords from here or for this account.',
+    `Wait ${Math.ceil(seconds / 60)} min and try again. Locked out as an admin: bin/weir admin link on the Weir host lets you in at once.`,
+    { headers: { 'retry-after': String(seconds) } },
+  )
 
 /** Errors of node-postgres and the system that mean "no database there": connection lost, refused, shutting down, too many clients. */
 const UNREACHABLE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT|EHOSTUNREACH|08\w{3}|57P\d\d|53300)$/

@@ -1,5 +1,8 @@
+import { endSession, recordAudit, recordSignIn, recordSignInRefused } from '@weir/db/commands'
+import { actorOf } from './actor.ts'
+import { CLIENT_HEADER } from './client-address.ts'
 import { house } from './house.ts'
-import type { Principal } from './principal.ts'
+import { type Principal, principalOf } from './principal.ts'
 import { Problem } from './problem.ts'
 import { ABSOLUTE_SECONDS } from './session-life.ts'
 
@@ -35,28 +38,60 @@ const refused = () =>
     'Check both; capitals count in the password. An admin can send you a new invitation; bin/weir admin link on the Weir host lets an admin in.',
   )
 
-/** Sign in and give the answer that carries the cookie. Throws the same Problem for every reason of refusal. */
+/** Sign in and give the answer that carries the cookie; both ways it ends are recorded. Throws the same Problem for every reason of refusal. */
 export async function signIn(headers: Headers, credentials: { email: string; password: string }): Promise<Response> {
+  const { pool } = house()
+  const address = headers.get(CLIENT_HEADER) ?? ''
   // Anything longer cannot be a password of ours, and hashing it would be work for nothing.
-  if (credentials.password.length > 256 || !/^[^@\s]+@[^@\s]+$/.test(credentials.email)) throw refused()
+  if (credentials.password.length > 256 || !/^[^@\s]+@[^@\s]+$/.test(credentials.email)) {
+    await recordSignInRefused(pool, credentials.email, address)
+    throw refused()
+  }
   const response = await house().auth.api.signInEmail({ body: credentials, headers: libraryHeaders(headers), asResponse: true })
-  if (response.ok) return withCookies(response)
-  if (response.status < 500) throw refused()
+  if (response.ok) {
+    await recordSignIn(pool, await sessionSecretOf(response), address)
+    return withCookies(response)
+  }
+  if (response.status < 500) {
+    await recordSignInRefused(pool, credentials.email, address)
+    throw refused()
+  }
   throw new Error(`the sign-in library answered ${response.status}`)
+}
+
+/** What the library would tell a browser, and ours never does. */
+async function sessionSecretOf(response: Response): Promise<string> {
+  const body: unknown = await response.clone().json()
+  const token: unknown = typeof body === 'object' && body !== null && 'token' in body ? body.token : undefined
+  if (typeof token !== 'string') throw new Error('the sign-in library told no session')
+  return token
 }
 
 /** End the session of these headers, if there is one, and take the cookie away. */
 export async function signOut(headers: Headers): Promise<Response> {
+  const principal = await principalOf(headers, { touch: false })
+  if (principal?.kind === 'session') await endSession(house().pool, { sessionId: principal.sessionId, actor: actorOf(principal) })
   return withCookies(await house().auth.api.signOut({ headers: libraryHeaders(headers), asResponse: true }))
 }
 
-/** Change the password of the session's person and end their other sessions; gives the answer with the new cookie. */
-export async function changePassword(headers: Headers, change: { current: string; password: string }): Promise<Response> {
+/**
+ * Change the password of the session's person and end their other sessions; gives the answer with the new cookie. The library does it in
+ * transactions of its own, so the audit log holds the intent before and the outcome after.
+ */
+export async function changePassword(
+  headers: Headers,
+  person: Extract<Principal, { kind: 'session' }>,
+  change: { current: string; password: string },
+): Promise<Response> {
+  const { pool } = house()
+  const record = { event: 'user.password', actor: actorOf(person), subject: `user:${person.userId}` }
+  await recordAudit(pool, { ...record, phase: 'intent' })
   const response = await house().auth.api.changePassword({
     body: { currentPassword: change.current, newPassword: change.password, revokeOtherSessions: true },
     headers: libraryHeaders(headers),
     asResponse: true,
   })
+  await recordAudit(pool, { ...record, after: { changed: response.ok } })
   if (response.ok) return withCookies(response)
   if (response.status < 500) {
     throw new Problem(422, 'wrong-password', 'The present password is not right.', 'Type the password you signed in with.', {

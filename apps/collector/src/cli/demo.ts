@@ -1,6 +1,6 @@
 import { rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { removeDemo } from '@weir/db/commands'
+import { consoleActor, removeDemo } from '@weir/db/commands'
 import { createPool } from '@weir/db/connection'
 import { databaseUrl } from '../config.ts'
 
@@ -32,7 +32,7 @@ export async function run(args: string[]): Promise<number> {
   }
   const pool = createPool({ connectionString: databaseUrl(process.env, dataDir), applicationName: 'weir-demo', max: 2 })
   try {
-    const { exporters, flows } = await removeDemo(pool)
+    const { exporters, flows } = await removeDemo(pool, consoleActor())
     // The next demo starts with a whole hour again.
     rmSync(note, { force: true })
     process.stdout.write(exporters === 0 ? 'There is no demo traffic here.\n' : `Removed ${exporters} demo exporters and ${flows} flows.\n`)

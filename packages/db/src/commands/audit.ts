@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import type { PoolClient } from 'pg'
 import { canonicalJson, storable, toJson } from '../audit/canonical.ts'
 import { type AuditContent, entryHash } from '../audit/chain.ts'
@@ -19,6 +20,17 @@ export interface AuditRecord {
   after?: unknown
   /** Who agreed, where two persons are needed. */
   approver?: AuditActor | undefined
+}
+
+/** Whoever types at this machine's terminal, as the operating system calls them. */
+export function consoleActor(): AuditActor {
+  let user = `uid-${process.getuid?.() ?? 'unknown'}`
+  try {
+    user = userInfo().username
+  } catch {
+    // The user has no entry in the password file, as in many containers: the number says it.
+  }
+  return { kind: 'console', id: user }
 }
 
 const TEXT_MOST = 2_000

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
+import type { AuditActor } from '../contracts/audit.ts'
 import { deleteExporterData } from '../maintain.ts'
 import { exporter } from '../schema/relational.ts'
-import { changing } from './transaction.ts'
+import { changing, recordAudit } from './transaction.ts'
 
 /** What the demo left in the database: its exporters and how many flows they sent, as they counted. */
 export async function demoState(pool: Pool): Promise<{ present: boolean; exporters: number; flows: number }> {
@@ -16,14 +17,17 @@ export async function demoState(pool: Pool): Promise<{ present: boolean; exporte
 
 /**
  * Delete the demo's exporters with everything they sent, rollups included, and tell every listener. Gives how much went.
+ * Deleting takes many transactions, so the audit log holds the intent before and the outcome after.
  * Errors are those of `deleteExporterData`; asking again finishes what was begun.
  */
-export async function removeDemo(pool: Pool): Promise<{ exporters: number; flows: number }> {
+export async function removeDemo(pool: Pool, actor: AuditActor): Promise<{ exporters: number; flows: number }> {
   const demo = await drizzle(pool).select({ id: exporter.id }).from(exporter).where(sql`${exporter.demo}`)
+  const record = { event: 'demo.remove', actor, subject: 'demo' }
+  await recordAudit(pool, { ...record, phase: 'intent', before: { exporters: demo.map((row) => row.id) } })
   const removed = await deleteExporterData(
     pool,
     demo.map((row) => row.id),
   )
-  await changing(pool, 'exporters', () => Promise.resolve())
-  return { exporters: removed.exporters, flows: removed.flows }
+  const result = { exporters: removed.exporters, flows: removed.flows }
+  return await changing(pool, 'exporters', () => Promise.resolve({ result, record: { ...record, after: { removed: result } } }))
 }

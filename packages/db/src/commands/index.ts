@@ -1,4 +1,5 @@
 export * from '../anomalies/commands.ts'
+export * from '../audit/index.ts'
 export * from './audit.ts'
 export * from './demo.ts'
 export * from './inventory.ts'

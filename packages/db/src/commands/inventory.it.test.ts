@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool } from '../connection.ts'
+import { systemActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { resolveExporters } from '../ingest/index.ts'
 import { subscribe } from '../notify.ts'
@@ -12,6 +13,7 @@ import { addServiceRule, changeServiceRule, importServiceRules, removeServiceRul
 // These tables are the same on both engines: one is enough.
 let database: TestDatabase
 let id: number
+const actor = systemActor('test')
 
 beforeAll(async () => {
   database = await createTestDatabase('postgres')
@@ -33,36 +35,40 @@ const only = async () => (await exportersQuery(database.pool)).exporters[0]
 
 describe('exporters and interfaces', () => {
   it('an exporter gets a name, and loses it', async () => {
-    await renameExporter(database.pool, { id, name: '  edge 1 ' })
+    await renameExporter(database.pool, actor, { id, name: '  edge 1 ' })
     expect((await only())?.name).toBe('edge 1')
-    await renameExporter(database.pool, { id, name: ' ' })
+    await renameExporter(database.pool, actor, { id, name: ' ' })
     expect((await only())?.name).toBeNull()
-    expect(await refusal(renameExporter(database.pool, { id: 999, name: 'x' }))).toMatchObject({ code: 'not-found' })
+    expect(await refusal(renameExporter(database.pool, actor, { id: 999, name: 'x' }))).toMatchObject({ code: 'not-found' })
     for (const name of ['x'.repeat(201), 'a\u0000b', 'a\u001b[31m']) {
-      expect(await refusal(renameExporter(database.pool, { id, name }))).toMatchObject({ code: 'invalid' })
+      expect(await refusal(renameExporter(database.pool, actor, { id, name }))).toMatchObject({ code: 'invalid' })
     }
   })
 
   it('an exporter is retired once and put back once', async () => {
-    await retireExporter(database.pool, { id, retired: true })
+    await retireExporter(database.pool, actor, { id, retired: true })
     expect((await only())?.state).toBe('retired')
-    expect(await refusal(retireExporter(database.pool, { id, retired: true }))).toMatchObject({ code: 'conflict' })
-    await retireExporter(database.pool, { id, retired: false })
+    expect(await refusal(retireExporter(database.pool, actor, { id, retired: true }))).toMatchObject({ code: 'conflict' })
+    await retireExporter(database.pool, actor, { id, retired: false })
     expect((await only())?.state).toBe('live')
-    expect(await refusal(retireExporter(database.pool, { id: 999, retired: true }))).toMatchObject({ code: 'not-found' })
+    expect(await refusal(retireExporter(database.pool, actor, { id: 999, retired: true }))).toMatchObject({ code: 'not-found' })
   })
 
   it('an interface nobody described is added; what is left out stays', async () => {
-    await changeInterface(database.pool, { exporterId: id, ifIndex: 7, boundary: 'external' })
-    await changeInterface(database.pool, { exporterId: id, ifIndex: 7, name: 'uplink' })
+    await changeInterface(database.pool, actor, { exporterId: id, ifIndex: 7, boundary: 'external' })
+    await changeInterface(database.pool, actor, { exporterId: id, ifIndex: 7, name: 'uplink' })
     expect((await only())?.interfaces).toEqual([
       { ifIndex: 7, name: 'uplink', description: null, boundary: 'external', speedBitsPerSecond: null },
     ])
-    await changeInterface(database.pool, { exporterId: id, ifIndex: 7, boundary: null })
+    await changeInterface(database.pool, actor, { exporterId: id, ifIndex: 7, boundary: null })
     expect((await only())?.interfaces[0]).toMatchObject({ name: 'uplink', boundary: null })
-    expect(await refusal(changeInterface(database.pool, { exporterId: 999, ifIndex: 1, name: 'x' }))).toMatchObject({ code: 'not-found' })
-    expect(await refusal(changeInterface(database.pool, { exporterId: id, ifIndex: -1, name: 'x' }))).toMatchObject({ code: 'invalid' })
-    expect(await refusal(changeInterface(database.pool, { exporterId: id, ifIndex: 1 }))).toMatchObject({ code: 'invalid' })
+    expect(await refusal(changeInterface(database.pool, actor, { exporterId: 999, ifIndex: 1, name: 'x' }))).toMatchObject({
+      code: 'not-found',
+    })
+    expect(await refusal(changeInterface(database.pool, actor, { exporterId: id, ifIndex: -1, name: 'x' }))).toMatchObject({
+      code: 'invalid',
+    })
+    expect(await refusal(changeInterface(database.pool, actor, { exporterId: id, ifIndex: 1 }))).toMatchObject({ code: 'invalid' })
   })
 })
 
@@ -70,9 +76,9 @@ describe('service rules', () => {
   const rule = { name: 'DNS', prefix: null, proto: 17, portLow: 53, portHigh: null }
 
   it('are added at the end, changed in place and removed', async () => {
-    const first = await addServiceRule(database.pool, rule)
+    const first = await addServiceRule(database.pool, actor, rule)
     expect(first).toMatchObject({ name: 'DNS', prefix: null, proto: 17, portLow: 53, portHigh: 53, source: 'ui', position: 0 })
-    const second = await addServiceRule(database.pool, {
+    const second = await addServiceRule(database.pool, actor, {
       ...rule,
       name: ' web ',
       prefix: '10.0.0.0/24',
@@ -81,14 +87,14 @@ describe('service rules', () => {
       portHigh: 443,
     })
     expect(second).toMatchObject({ name: 'web', position: 1 })
-    await changeServiceRule(database.pool, first.id, { ...rule, prefix: '192.0.2.53', proto: null })
+    await changeServiceRule(database.pool, actor, first.id, { ...rule, prefix: '192.0.2.53', proto: null })
     expect(await serviceRules(database.pool)).toMatchObject([
       { id: first.id, name: 'DNS', prefix: '192.0.2.53/32', proto: null, portLow: 53, portHigh: 53 },
       { id: second.id, name: 'web', prefix: '10.0.0.0/24', proto: 6, portLow: 80, portHigh: 443 },
     ])
-    await removeServiceRule(database.pool, first.id)
-    expect(await refusal(removeServiceRule(database.pool, first.id))).toMatchObject({ code: 'not-found' })
-    expect(await refusal(changeServiceRule(database.pool, first.id, rule))).toMatchObject({ code: 'not-found' })
+    await removeServiceRule(database.pool, actor, first.id)
+    expect(await refusal(removeServiceRule(database.pool, actor, first.id))).toMatchObject({ code: 'not-found' })
+    expect(await refusal(changeServiceRule(database.pool, actor, first.id, rule))).toMatchObject({ code: 'not-found' })
   })
 
   it.each([
@@ -101,42 +107,42 @@ describe('service rules', () => {
     [{ portLow: 443, portHigh: 80 }, /80 to 443/],
     [{ prefix: null, proto: null, portLow: null }, /at least a network/],
   ])('with %j are refused', async (change, remedy) => {
-    const error = await refusal(addServiceRule(database.pool, { ...rule, ...change }))
+    const error = await refusal(addServiceRule(database.pool, actor, { ...rule, ...change }))
     expect(error.code).toBe('invalid')
     expect(error.remedy).toMatch(remedy)
   })
 
   it('are imported all or none, in their order, behind or instead of the present ones', async () => {
     const rules = Array.from({ length: 1_500 }, (_, index) => ({ ...rule, name: `service ${index}`, portLow: index }))
-    const all = await importServiceRules(database.pool, rules, { replace: true })
+    const all = await importServiceRules(database.pool, actor, rules, { replace: true })
     expect(all.map((one) => one.name)).toEqual(rules.map((one) => one.name))
     expect(new Set(all.map((one) => one.source))).toEqual(new Set(['file']))
-    const error = await refusal(importServiceRules(database.pool, [rule, { ...rule, portLow: -1 }], { replace: true }))
+    const error = await refusal(importServiceRules(database.pool, actor, [rule, { ...rule, portLow: -1 }], { replace: true }))
     expect([error.code, error.detail]).toEqual(['invalid', 'Rule 2: DNS: a port is out of range.'])
     expect(await serviceRules(database.pool)).toHaveLength(1_500)
-    await importServiceRules(database.pool, [rule], { replace: false, source: 'services.csv' })
+    await importServiceRules(database.pool, actor, [rule], { replace: false, source: 'services.csv' })
     expect((await serviceRules(database.pool)).at(-1)).toMatchObject({ name: 'DNS', source: 'services.csv', position: 1_500 })
-    await importServiceRules(database.pool, [], { replace: true })
+    await importServiceRules(database.pool, actor, [], { replace: true })
     expect(await serviceRules(database.pool)).toEqual([])
   })
 
   it('added at once keep different positions', async () => {
-    await Promise.all(Array.from({ length: 8 }, (_, index) => addServiceRule(database.pool, { ...rule, name: `at once ${index}` })))
+    await Promise.all(Array.from({ length: 8 }, (_, index) => addServiceRule(database.pool, actor, { ...rule, name: `at once ${index}` })))
     expect((await serviceRules(database.pool)).map((one) => one.position)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
   })
 })
 
 describe('home networks', () => {
   it('are replaced as a whole, canonical and without doubles', async () => {
-    expect(await setHomeNetworks(database.pool, ['2001:DB8::/32', '10.0.0.0/8', '10.0.0.0/8', '192.0.2.1'])).toEqual([
+    expect(await setHomeNetworks(database.pool, actor, ['2001:DB8::/32', '10.0.0.0/8', '10.0.0.0/8', '192.0.2.1'])).toEqual([
       '10.0.0.0/8',
       '192.0.2.1/32',
       '2001:db8::/32',
     ])
     expect(await homeNetworks(database.pool)).toEqual(['10.0.0.0/8', '192.0.2.1/32', '2001:db8::/32'])
-    expect(await refusal(setHomeNetworks(database.pool, ['10.0.0.1/8']))).toMatchObject({ code: 'invalid' })
+    expect(await refusal(setHomeNetworks(database.pool, actor, ['10.0.0.1/8']))).toMatchObject({ code: 'invalid' })
     expect(await homeNetworks(database.pool)).toHaveLength(3)
-    expect(await setHomeNetworks(database.pool, [])).toEqual([])
+    expect(await setHomeNetworks(database.pool, actor, [])).toEqual([])
   })
 })
 
@@ -145,15 +151,15 @@ it('a change is told to every listener once it is stored, and a refused one is n
   const listening = Promise.withResolvers<void>()
   const subscription = subscribe(database.url, { changed: (event) => told.push(event.what), connected: () => listening.resolve() })
   await listening.promise
-  await setHomeNetworks(database.pool, ['10.0.0.0/8'])
-  await renameExporter(database.pool, { id, name: 'told' })
-  await refusal(renameExporter(database.pool, { id: 999, name: 'not told' }))
+  await setHomeNetworks(database.pool, actor, ['10.0.0.0/8'])
+  await renameExporter(database.pool, actor, { id, name: 'told' })
+  await refusal(renameExporter(database.pool, actor, { id: 999, name: 'not told' }))
   await expect.poll(() => told).toEqual(['settings', 'exporters'])
   await subscription.close()
 })
 
 it('says that the database is unreachable', async () => {
   const gone = createPool({ connectionString: 'postgres://nobody@127.0.0.1:9/none', applicationName: 'weir-test', connectTimeoutMs: 2_000 })
-  expect(await refusal(setHomeNetworks(gone, ['10.0.0.0/8']))).toMatchObject({ code: 'database-unreachable', retry: true })
+  expect(await refusal(setHomeNetworks(gone, actor, ['10.0.0.0/8']))).toMatchObject({ code: 'database-unreachable', retry: true })
   await gone.end()
 })

@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import type { Pool } from 'pg'
+import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { exporter, networkInterface } from '../schema/relational.ts'
 import { changing } from './transaction.ts'
@@ -24,11 +25,14 @@ function cleanName(name: string | null): string | null {
 const noExporter = (id: number): QueryError => new QueryError('not-found', `There is no exporter ${id}.`, 'Reload the list of exporters.')
 
 /** Give an exporter a name, or take it away (null or blank). QueryError `invalid`, `not-found`. */
-export async function renameExporter(pool: Pool, change: { id: number; name: string | null }): Promise<void> {
+export async function renameExporter(pool: Pool, actor: AuditActor, change: { id: number; name: string | null }): Promise<void> {
   const name = cleanName(change.name)
   await changing(pool, 'exporters', async (tx) => {
-    const changed = await tx.update(exporter).set({ name }).where(eq(exporter.id, change.id)).returning({ id: exporter.id })
-    if (changed.length === 0) throw noExporter(change.id)
+    const [before] = await tx.select({ name: exporter.name }).from(exporter).where(eq(exporter.id, change.id)).for('update')
+    if (before === undefined) throw noExporter(change.id)
+    await tx.update(exporter).set({ name }).where(eq(exporter.id, change.id))
+    const record = { event: 'exporter.rename', actor, subject: `exporter:${change.id}`, before, after: { name } }
+    return { result: undefined, record }
   })
 }
 
@@ -36,7 +40,7 @@ export async function renameExporter(pool: Pool, change: { id: number; name: str
  * Retire an exporter (it counts as gone, and silence is no longer a fault) or put it back. Only what is not so already is changed.
  * QueryError `not-found`; `conflict` when it is so already.
  */
-export async function retireExporter(pool: Pool, change: { id: number; retired: boolean }): Promise<void> {
+export async function retireExporter(pool: Pool, actor: AuditActor, change: { id: number; retired: boolean }): Promise<void> {
   await changing(pool, 'exporters', async (tx) => {
     const [found] = await tx.select({ retired: exporter.retired }).from(exporter).where(eq(exporter.id, change.id)).for('update')
     if (found === undefined) throw noExporter(change.id)
@@ -48,6 +52,8 @@ export async function retireExporter(pool: Pool, change: { id: number; retired: 
       .update(exporter)
       .set({ retired: change.retired ? new Date() : null })
       .where(eq(exporter.id, change.id))
+    const event = change.retired ? 'exporter.retire' : 'exporter.restore'
+    return { result: undefined, record: { event, actor, subject: `exporter:${change.id}` } }
   })
 }
 
@@ -57,6 +63,7 @@ export async function retireExporter(pool: Pool, change: { id: number; retired: 
  */
 export async function changeInterface(
   pool: Pool,
+  actor: AuditActor,
   change: { exporterId: number; ifIndex: number; name?: string | null | undefined; boundary?: 'external' | 'internal' | null | undefined },
 ): Promise<void> {
   if (!Number.isInteger(change.ifIndex) || change.ifIndex < 0 || change.ifIndex > 4_294_967_295) {
@@ -70,15 +77,16 @@ export async function changeInterface(
   await changing(pool, 'exporters', async (tx) => {
     const [known] = await tx.select({ id: exporter.id }).from(exporter).where(eq(exporter.id, change.exporterId)).for('key share')
     if (known === undefined) throw noExporter(change.exporterId)
-    const changed = await tx
-      .update(networkInterface)
-      .set(set)
+    const [before] = await tx
+      .select({ name: networkInterface.name, boundary: networkInterface.boundary })
+      .from(networkInterface)
       .where(and(eq(networkInterface.exporterId, change.exporterId), eq(networkInterface.ifIndex, change.ifIndex)))
-      .returning({ ifIndex: networkInterface.ifIndex })
-    if (changed.length > 0) return
+      .for('update')
     await tx
       .insert(networkInterface)
       .values({ exporterId: change.exporterId, ifIndex: change.ifIndex, ...set })
       .onConflictDoUpdate({ target: [networkInterface.exporterId, networkInterface.ifIndex], set })
+    const subject = `interface:${change.exporterId}/${change.ifIndex}`
+    return { result: undefined, record: { event: 'interface.change', actor, subject, before, after: { ...before, ...set } } }
   })
 }

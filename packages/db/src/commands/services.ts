@@ -1,11 +1,13 @@
 import { asc, eq, max, sql } from 'drizzle-orm'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
+import type { AuditActor } from '../contracts/audit.ts'
 import { canonicalNetwork, formatAddress, maskAddress, parseAddress } from '../contracts/ip.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import type { ServiceRuleRow } from '../queries/settings.ts'
 import { homeNetwork, serviceRule } from '../schema/relational.ts'
-import { changing } from './transaction.ts'
+import { rulesSummary } from './rules-summary.ts'
+import { changing, lockOne } from './transaction.ts'
 
 /** A rule as a person writes it. Null fits anything; `portHigh` null means only `portLow`. */
 export interface ServiceRuleChange {
@@ -69,9 +71,7 @@ function checkRule(rule: ServiceRuleChange): {
 }
 
 /** One writer at a time, so that positions stay in order. */
-async function lockRules(tx: NodePgDatabase): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('weir service rules', 0))`)
-}
+const lockRules = (tx: NodePgDatabase): Promise<void> => lockOne(tx, 'weir service rules')
 
 async function nextPosition(tx: NodePgDatabase): Promise<{ position: number; count: number }> {
   const [found] = await tx.select({ last: max(serviceRule.position), count: sql<number>`count(*)::int` }).from(serviceRule)
@@ -82,7 +82,7 @@ const tooMany = (): QueryError =>
   new QueryError('invalid', `There can be at most ${RULES_MOST} rules.`, 'Remove rules that are not needed, or use wider networks.')
 
 /** Add a rule at the end. QueryError `invalid`. */
-export async function addServiceRule(pool: Pool, rule: ServiceRuleChange): Promise<ServiceRuleRow> {
+export async function addServiceRule(pool: Pool, actor: AuditActor, rule: ServiceRuleChange): Promise<ServiceRuleRow> {
   const checked = checkRule(rule)
   return changing(pool, 'settings', async (tx) => {
     await lockRules(tx)
@@ -93,7 +93,7 @@ export async function addServiceRule(pool: Pool, rule: ServiceRuleChange): Promi
       .values({ ...checked, position })
       .returning()
     if (added === undefined) throw new RangeError('insert … returning gives the row')
-    return added
+    return { result: added, record: { event: 'service-rule.add', actor, subject: `service-rule:${added.id}`, after: checked } }
   })
 }
 
@@ -103,6 +103,7 @@ export async function addServiceRule(pool: Pool, rule: ServiceRuleChange): Promi
  */
 export async function importServiceRules(
   pool: Pool,
+  actor: AuditActor,
   rules: readonly ServiceRuleChange[],
   options: { replace?: boolean | undefined; source?: string | undefined } = {},
 ): Promise<ServiceRuleRow[]> {
@@ -116,47 +117,67 @@ export async function importServiceRules(
   })
   return changing(pool, 'settings', async (tx) => {
     await lockRules(tx)
+    const before = rulesSummary(await allRules(tx))
     if (options.replace === true) await tx.delete(serviceRule)
     const { position, count } = await nextPosition(tx)
     if (count + checked.length > RULES_MOST) throw tooMany()
     const rows = checked.map((rule, index) => ({ ...rule, source: options.source ?? 'file', position: position + index }))
     // A statement takes at most 65,535 parameters.
     for (let at = 0; at < rows.length; at += 1_000) await tx.insert(serviceRule).values(rows.slice(at, at + 1_000))
-    return tx.select().from(serviceRule).orderBy(asc(serviceRule.position), asc(serviceRule.id))
+    const result = await allRules(tx)
+    const event = options.replace === true ? 'service-rules.replace' : 'service-rules.import'
+    return { result, record: { event, actor, subject: 'service-rules', before, after: rulesSummary(result) } }
   })
 }
+
+const allRules = (tx: NodePgDatabase): Promise<ServiceRuleRow[]> =>
+  tx.select().from(serviceRule).orderBy(asc(serviceRule.position), asc(serviceRule.id))
+
+/** The content of a rule, as a person wrote it. */
+const written = (rule: ServiceRuleRow) => ({
+  name: rule.name,
+  prefix: rule.prefix,
+  proto: rule.proto,
+  portLow: rule.portLow,
+  portHigh: rule.portHigh,
+})
 
 const noRule = (id: number): QueryError => new QueryError('not-found', `There is no service rule ${id}.`, 'Reload the list of rules.')
 
 /** Change a rule in its place. QueryError `invalid`, `not-found`. */
-export async function changeServiceRule(pool: Pool, id: number, rule: ServiceRuleChange): Promise<ServiceRuleRow> {
+export async function changeServiceRule(pool: Pool, actor: AuditActor, id: number, rule: ServiceRuleChange): Promise<ServiceRuleRow> {
   const checked = checkRule(rule)
   return changing(pool, 'settings', async (tx) => {
+    const [before] = await tx.select().from(serviceRule).where(eq(serviceRule.id, id)).for('update')
     const [changed] = await tx.update(serviceRule).set(checked).where(eq(serviceRule.id, id)).returning()
-    if (changed === undefined) throw noRule(id)
-    return changed
+    if (before === undefined || changed === undefined) throw noRule(id)
+    const record = { event: 'service-rule.change', actor, subject: `service-rule:${id}`, before: written(before), after: written(changed) }
+    return { result: changed, record }
   })
 }
 
 /** Remove a rule. QueryError `not-found`. */
-export async function removeServiceRule(pool: Pool, id: number): Promise<void> {
+export async function removeServiceRule(pool: Pool, actor: AuditActor, id: number): Promise<void> {
   await changing(pool, 'settings', async (tx) => {
-    const removed = await tx.delete(serviceRule).where(eq(serviceRule.id, id)).returning({ id: serviceRule.id })
-    if (removed.length === 0) throw noRule(id)
+    const [removed] = await tx.delete(serviceRule).where(eq(serviceRule.id, id)).returning()
+    if (removed === undefined) throw noRule(id)
+    return { result: undefined, record: { event: 'service-rule.remove', actor, subject: `service-rule:${id}`, before: written(removed) } }
   })
 }
 
 /** Set the networks that count as inside, in place of the present ones. Answers them as stored. QueryError `invalid`. */
-export async function setHomeNetworks(pool: Pool, networks: readonly string[]): Promise<string[]> {
+export async function setHomeNetworks(pool: Pool, actor: AuditActor, networks: readonly string[]): Promise<string[]> {
   const prefixes = [...new Set(networks.map(checkNetwork))]
   if (prefixes.length > NETWORKS_MOST) {
     throw new QueryError('invalid', `There can be at most ${NETWORKS_MOST} home networks.`, 'Join neighbouring networks into wider ones.')
   }
   return changing(pool, 'settings', async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('weir home networks', 0))`)
+    await lockOne(tx, 'weir home networks')
+    const present = async () => (await tx.select().from(homeNetwork).orderBy(asc(homeNetwork.prefix))).map((row) => row.prefix)
+    const before = { networks: await present() }
     await tx.delete(homeNetwork)
     if (prefixes.length > 0) await tx.insert(homeNetwork).values(prefixes.map((prefix) => ({ prefix })))
-    const rows = await tx.select().from(homeNetwork).orderBy(asc(homeNetwork.prefix))
-    return rows.map((row) => row.prefix)
+    const result = await present()
+    return { result, record: { event: 'home-networks.set', actor, subject: 'home-networks', before, after: { networks: result } } }
   })
 }

@@ -2,9 +2,11 @@ import { and, desc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
 import { ROLES, type Role } from '../contracts/api.ts'
+import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { apiToken, authUser } from '../schema/auth.ts'
 import { newSecret, secretHash } from './secret.ts'
+import { changing } from './transaction.ts'
 
 /**
  * Bearer tokens of programs. An own small table instead of the sign-in library's plug-in: a token here belongs to a role and
@@ -42,7 +44,8 @@ const asRole = (role: string): Role => {
  */
 export async function createToken(
   pool: Pool,
-  token: { name: string; role: string; days?: number | undefined; createdBy?: string | null | undefined },
+  actor: AuditActor,
+  token: { name: string; role: string; days?: number | undefined },
 ): Promise<{ id: number; token: string; name: string; role: Role; expiresAt: Date }> {
   const name = token.name.trim()
   if (name === '' || name.length > 100) {
@@ -59,20 +62,27 @@ export async function createToken(
   }
   const secret = newSecret(PREFIX)
   const createdAt = new Date()
-  const [made] = await drizzle(pool)
-    .insert(apiToken)
-    .values({
-      name,
-      role,
-      hint: secret.slice(0, PREFIX.length + 5),
-      hash: secretHash(secret),
-      createdBy: token.createdBy ?? null,
-      createdAt,
-      expiresAt: new Date(createdAt.getTime() + days * DAY_MS),
-    })
-    .returning({ id: apiToken.id, expiresAt: apiToken.expiresAt })
-  if (made === undefined) throw new Error('insert into api_token returned no row')
-  return { id: made.id, token: secret, name, role, expiresAt: made.expiresAt }
+  const hint = secret.slice(0, PREFIX.length + 5)
+  return await changing(pool, null, async (tx) => {
+    const [made] = await tx
+      .insert(apiToken)
+      .values({
+        name,
+        role,
+        hint,
+        hash: secretHash(secret),
+        createdBy: actor.kind === 'person' ? (actor.id ?? null) : null,
+        createdAt,
+        expiresAt: new Date(createdAt.getTime() + days * DAY_MS),
+      })
+      .returning({ id: apiToken.id, expiresAt: apiToken.expiresAt })
+    if (made === undefined) throw new Error('insert into api_token returned no row')
+    const after = { name, role, hint, expiresAt: made.expiresAt }
+    return {
+      result: { id: made.id, token: secret, name, role, expiresAt: made.expiresAt },
+      record: { event: 'token.create', actor, subject: `token:${made.id}`, after },
+    }
+  })
 }
 
 /** The token's holder, or null when it is unknown, expired or revoked (which of them is not told apart, on purpose). */
@@ -113,12 +123,15 @@ export async function listTokens(pool: Pool): Promise<TokenInfo[]> {
 }
 
 /** End a token now. QueryError `not-found` when it does not exist or has ended already. */
-export async function revokeToken(pool: Pool, id: number): Promise<void> {
-  const ended = await drizzle(pool)
-    .update(apiToken)
-    .set({ revokedAt: sql`now()` })
-    .where(and(eq(apiToken.id, id), isNull(apiToken.revokedAt)))
-    .returning({ id: apiToken.id })
-  if (ended.length === 0)
-    throw new QueryError('not-found', `There is no working token ${id}.`, 'Reload the list; someone may have revoked it already.')
+export async function revokeToken(pool: Pool, actor: AuditActor, id: number): Promise<void> {
+  await changing(pool, null, async (tx) => {
+    const [ended] = await tx
+      .update(apiToken)
+      .set({ revokedAt: sql`now()` })
+      .where(and(eq(apiToken.id, id), isNull(apiToken.revokedAt)))
+      .returning({ name: apiToken.name, role: apiToken.role, hint: apiToken.hint })
+    if (ended === undefined)
+      throw new QueryError('not-found', `There is no working token ${id}.`, 'Reload the list; someone may have revoked it already.')
+    return { result: undefined, record: { event: 'token.revoke', actor, subject: `token:${id}`, before: ended } }
+  })
 }

@@ -2,8 +2,10 @@ import { and, desc, eq, gt, inArray, max, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
 import type { Role } from '../contracts/api.ts'
+import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { authSession, authUser } from '../schema/auth.ts'
+import { changing } from './transaction.ts'
 
 export interface UserInfo {
   id: string
@@ -53,12 +55,13 @@ async function keepOneAdmin(tx: NodePgDatabase, userId: string): Promise<void> {
  */
 export async function changeUser(
   pool: Pool,
-  change: { actorId: string; userId: string; role?: Role | undefined; disabled?: boolean | undefined },
+  actor: AuditActor,
+  change: { userId: string; role?: Role | undefined; disabled?: boolean | undefined },
 ): Promise<void> {
-  if (change.actorId === change.userId) {
+  if (actor.kind === 'person' && actor.id === change.userId) {
     throw new QueryError('conflict', 'Nobody changes their own role or disables themselves.', 'Ask another admin to do it.')
   }
-  await drizzle(pool).transaction(async (tx) => {
+  await changing(pool, null, async (tx) => {
     if ((change.role !== undefined && change.role !== 'admin') || change.disabled === true) {
       const [target] = await tx
         .select({ role: authUser.role, banned: authUser.banned })
@@ -66,7 +69,13 @@ export async function changeUser(
         .where(eq(authUser.id, change.userId))
       if (target?.role === 'admin' && !target.banned) await keepOneAdmin(tx, change.userId)
     }
-    const changed = await tx
+    const [before] = await tx
+      .select({ role: authUser.role, disabled: authUser.banned })
+      .from(authUser)
+      .where(eq(authUser.id, change.userId))
+      .for('update')
+    if (before === undefined) throw new QueryError('not-found', 'There is no such account.', 'Reload the list of users.')
+    await tx
       .update(authUser)
       .set({
         updatedAt: new Date(),
@@ -74,9 +83,9 @@ export async function changeUser(
         ...(change.disabled === undefined ? {} : { banned: change.disabled, banReason: null, banExpires: null }),
       })
       .where(eq(authUser.id, change.userId))
-      .returning({ id: authUser.id })
-    if (changed.length === 0) throw new QueryError('not-found', 'There is no such account.', 'Reload the list of users.')
     if (change.disabled === true) await tx.delete(authSession).where(eq(authSession.userId, change.userId))
+    const after = { role: change.role ?? before.role, disabled: change.disabled ?? before.disabled }
+    return { result: undefined, record: { event: 'user.change', actor, subject: `user:${change.userId}`, before, after } }
   })
 }
 
@@ -103,12 +112,15 @@ export async function knownAddresses(pool: Pool, email: string, limit = 50): Pro
   return rows.flatMap((row) => (row.address === null || row.address === '' ? [] : [row.address]))
 }
 
-/** Change a person's own name. QueryError `not-found`: the account is gone. */
-export async function renameUser(pool: Pool, userId: string, name: string): Promise<void> {
-  const changed = await drizzle(pool)
-    .update(authUser)
-    .set({ name: name.trim(), updatedAt: new Date() })
-    .where(eq(authUser.id, userId))
-    .returning({ id: authUser.id })
-  if (changed.length === 0) throw new QueryError('not-found', 'There is no such account.', 'Sign in again.')
+/** Change a person's own name. The audit log says that it changed, not to what: names can be erased. QueryError `not-found`: the account is gone. */
+export async function renameUser(pool: Pool, actor: AuditActor, userId: string, name: string): Promise<void> {
+  await changing(pool, null, async (tx) => {
+    const changed = await tx
+      .update(authUser)
+      .set({ name: name.trim(), updatedAt: new Date() })
+      .where(eq(authUser.id, userId))
+      .returning({ id: authUser.id })
+    if (changed.length === 0) throw new QueryError('not-found', 'There is no such account.', 'Sign in again.')
+    return { result: undefined, record: { event: 'user.rename', actor, subject: `user:${userId}` } }
+  })
 }

@@ -3,9 +3,12 @@ import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
 import type { Role } from '../contracts/api.ts'
+import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { authAccount, authSession, authUser, welcomeLink } from '../schema/auth.ts'
+import { consoleActor } from './audit.ts'
 import { newSecret, secretHash } from './secret.ts'
+import { changing } from './transaction.ts'
 
 /**
  * One-time links. A link lets exactly one person in, within 24 hours, with the role written on it. Two kinds:
@@ -39,9 +42,15 @@ export async function needsFirstAdmin(pool: Pool): Promise<boolean> {
  */
 export async function createWelcomeLink(pool: Pool, baseUrl: string): Promise<string> {
   const secret = newSecret('')
-  await drizzle(pool).transaction(async (tx) => {
+  await changing(pool, null, async (tx) => {
     await tx.delete(welcomeLink).where(and(eq(welcomeLink.local, true), isNull(welcomeLink.usedAt)))
-    await tx.insert(welcomeLink).values({ hash: secretHash(secret), role: 'admin', local: true, expiresAt: new Date(Date.now() + LIFE_MS) })
+    const [made] = await tx
+      .insert(welcomeLink)
+      .values({ hash: secretHash(secret), role: 'admin', local: true, expiresAt: new Date(Date.now() + LIFE_MS) })
+      .returning({ id: welcomeLink.id, role: welcomeLink.role, expiresAt: welcomeLink.expiresAt })
+    if (made === undefined) throw new Error('insert into welcome_link returned no row')
+    const { id, ...after } = made
+    return { result: undefined, record: { event: 'welcome-link.create', actor: consoleActor(), subject: `welcome-link:${id}`, after } }
   })
   return welcomeUrl(baseUrl, secret)
 }
@@ -50,28 +59,35 @@ export async function createWelcomeLink(pool: Pool, baseUrl: string): Promise<st
 export async function createInvitation(
   pool: Pool,
   baseUrl: string,
-  invitation: { role: Role; email?: string | undefined; createdBy: string },
+  actor: AuditActor,
+  invitation: { role: Role; email?: string | undefined },
 ): Promise<{ id: number; url: string; expiresAt: Date }> {
-  const db = drizzle(pool)
-  const email = invitation.email?.trim().toLowerCase()
-  if (email !== undefined) {
-    const [taken] = await db.select({ id: authUser.id }).from(authUser).where(eq(authUser.email, email))
-    if (taken !== undefined)
-      throw new QueryError('conflict', `${email} has an account already.`, 'Change its role in the list of users instead.')
-  }
-  const secret = newSecret('')
-  const [made] = await db
-    .insert(welcomeLink)
-    .values({
-      hash: secretHash(secret),
-      role: invitation.role,
-      email: email ?? null,
-      createdBy: invitation.createdBy,
-      expiresAt: new Date(Date.now() + LIFE_MS),
-    })
-    .returning({ id: welcomeLink.id, expiresAt: welcomeLink.expiresAt })
-  if (made === undefined) throw new Error('insert into welcome_link returned no row')
-  return { id: made.id, url: welcomeUrl(baseUrl, secret), expiresAt: made.expiresAt }
+  return await changing(pool, null, async (db) => {
+    const email = invitation.email?.trim().toLowerCase()
+    if (email !== undefined) {
+      const [taken] = await db.select({ id: authUser.id }).from(authUser).where(eq(authUser.email, email))
+      if (taken !== undefined)
+        throw new QueryError('conflict', `${email} has an account already.`, 'Change its role in the list of users instead.')
+    }
+    const secret = newSecret('')
+    const [made] = await db
+      .insert(welcomeLink)
+      .values({
+        hash: secretHash(secret),
+        role: invitation.role,
+        email: email ?? null,
+        createdBy: actor.kind === 'person' ? (actor.id ?? null) : null,
+        expiresAt: new Date(Date.now() + LIFE_MS),
+      })
+      .returning({ id: welcomeLink.id, expiresAt: welcomeLink.expiresAt })
+    if (made === undefined) throw new Error('insert into welcome_link returned no row')
+    // The address is personal: the log says only that there is one.
+    const after = { role: invitation.role, forOneAddress: email !== undefined, expiresAt: made.expiresAt }
+    return {
+      result: { id: made.id, url: welcomeUrl(baseUrl, secret), expiresAt: made.expiresAt },
+      record: { event: 'invitation.create', actor, subject: `invitation:${made.id}`, after },
+    }
+  })
 }
 
 const welcomeUrl = (baseUrl: string, secret: string) => new URL(`/welcome?token=${secret}`, baseUrl).href
@@ -101,13 +117,16 @@ export async function listInvitations(pool: Pool): Promise<Invitation[]> {
 }
 
 /** Withdraw an invitation nobody used yet. QueryError `not-found` otherwise. */
-export async function withdrawInvitation(pool: Pool, id: number): Promise<void> {
-  const removed = await drizzle(pool)
-    .delete(welcomeLink)
-    .where(and(eq(welcomeLink.id, id), eq(welcomeLink.local, false), isNull(welcomeLink.usedAt)))
-    .returning({ id: welcomeLink.id })
-  if (removed.length === 0)
-    throw new QueryError('not-found', `There is no open invitation ${id}.`, 'Reload the list; it may have been used or withdrawn.')
+export async function withdrawInvitation(pool: Pool, actor: AuditActor, id: number): Promise<void> {
+  await changing(pool, null, async (tx) => {
+    const [removed] = await tx
+      .delete(welcomeLink)
+      .where(and(eq(welcomeLink.id, id), eq(welcomeLink.local, false), isNull(welcomeLink.usedAt)))
+      .returning({ role: welcomeLink.role, expiresAt: welcomeLink.expiresAt })
+    if (removed === undefined)
+      throw new QueryError('not-found', `There is no open invitation ${id}.`, 'Reload the list; it may have been used or withdrawn.')
+    return { result: undefined, record: { event: 'invitation.withdraw', actor, subject: `invitation:${id}`, before: removed } }
+  })
 }
 
 /** What an unused link would give, without using it; null when it does not work. */
@@ -130,7 +149,7 @@ export async function acceptWelcomeLink(
   person: { token: string; name: string; email: string; passwordHash: string },
 ): Promise<{ userId: string; role: Role }> {
   const email = person.email.trim().toLowerCase()
-  return await drizzle(pool).transaction(async (tx) => {
+  return await changing(pool, null, async (tx) => {
     const [link] = await tx
       .update(welcomeLink)
       .set({ usedAt: sql`now()` })
@@ -140,7 +159,11 @@ export async function acceptWelcomeLink(
     if (link.email !== null && link.email !== email) {
       throw new QueryError('invalid', `This invitation is for ${link.email}.`, 'Use that address, or ask for another invitation.')
     }
-    const [existing] = await tx.select({ id: authUser.id }).from(authUser).where(eq(authUser.email, email)).for('update')
+    const [existing] = await tx
+      .select({ id: authUser.id, role: authUser.role, disabled: authUser.banned })
+      .from(authUser)
+      .where(eq(authUser.email, email))
+      .for('update')
     if (existing !== undefined && !link.local) {
       throw new QueryError('conflict', `${email} has an account already.`, 'Sign in with it, or use another address.')
     }
@@ -165,6 +188,15 @@ export async function acceptWelcomeLink(
       password: person.passwordHash,
     })
     await tx.update(welcomeLink).set({ usedBy: userId }).where(eq(welcomeLink.id, link.id))
-    return { userId, role: link.role }
+    const before = existing === undefined ? undefined : { role: existing.role, disabled: existing.disabled }
+    const record = {
+      event: existing === undefined ? 'user.create' : 'user.recover',
+      actor: { kind: 'person' as const, id: userId, role: link.role },
+      subject: `user:${userId}`,
+      reason: link.local ? `welcome-link:${link.id}` : `invitation:${link.id}`,
+      before,
+      after: { role: link.role, disabled: false },
+    }
+    return { result: { userId, role: link.role }, record }
   })
 }

@@ -44,3 +44,36 @@ export const AuditEntry = z
   })
   .meta({ id: 'AuditEntry' })
 export type AuditEntry = z.infer<typeof AuditEntry>
+
+/** Entries, newest first. `names` says what ids in `actor`, `approver` and `subject` are called today; what is not there has no name. */
+export const AuditAnswer = z
+  .object({
+    entries: z.array(AuditEntry),
+    names: z.record(z.string(), z.string()),
+    nextCursor: z.string().nullable().meta({ description: 'Where the next page begins; null: there is none.' }),
+  })
+  .meta({ id: 'AuditAnswer' })
+export type AuditAnswer = z.infer<typeof AuditAnswer>
+
+/** Whether the chain holds, as this process found it. */
+export const AuditState = z
+  .object({
+    head: z.object({ seq: z.number(), hash, at: z.iso.datetime() }).nullable().meta({ description: 'The newest entry; null: none yet.' }),
+    verified: z
+      .object({ seq: z.number(), at: z.iso.datetime(), wholeAt: z.iso.datetime() })
+      .nullable()
+      .meta({ description: 'Up to which entry the chain was found whole and when, and when it was last read from its beginning.' }),
+    problem: z
+      .object({ code: z.string(), seq: z.number(), message: z.string() })
+      .nullable()
+      .meta({ description: 'The first bad position; null: none was found.' }),
+    checkpoint: z
+      .object({ number: z.number(), seq: z.number(), at: z.iso.datetime() })
+      .nullable()
+      .meta({ description: 'The last signed head.' }),
+    key: z.string().nullable().meta({ description: 'Public key (Ed25519, base64url) that signs here; null: none can be used.' }),
+    events: z.array(z.string()).meta({ description: 'Every event that occurs.' }),
+    warnings: z.array(z.string()).meta({ description: 'What weakens the log here, and what to do about it.' }),
+  })
+  .meta({ id: 'AuditState' })
+export type AuditState = z.infer<typeof AuditState>

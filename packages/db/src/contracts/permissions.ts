@@ -35,15 +35,19 @@ export const PERMISSIONS = {
   'user:manage': row('no', 'no', 'no', 'no', 'yes'),
   'token:manage': row('no', 'no', 'no', 'no', 'yes'),
   'audit:read': row('no', 'no', 'own', 'yes', 'yes'),
+  /** The whole chain, which only a whole reader may have; the export is recorded itself. */
+  'audit:export': row('no', 'no', 'no', 'yes', 'yes'),
   'health:read': row('yes', 'yes', 'yes', 'yes', 'yes'),
   /** The person's own name and password. */
   'profile:write': row('yes', 'yes', 'yes', 'yes', 'yes'),
+  /** Show the own password again before a decision. */
+  'session:step-up': row('yes', 'yes', 'yes', 'yes', 'yes'),
 } as const satisfies Record<string, Record<Role, Grant>>
 
 export type Action = keyof typeof PERMISSIONS
 
 /** What no token may do, whatever its role: these need a person who is signed in. */
-export const TOKEN_REFUSED: readonly Action[] = ['block:approve', 'user:manage', 'token:manage', 'profile:write']
+export const TOKEN_REFUSED: readonly Action[] = ['block:approve', 'user:manage', 'token:manage', 'profile:write', 'session:step-up']
 
 /** The grant of `role` for `action`; a token never gets what only a person may do. */
 export function may(role: Role, action: Action, by: 'session' | 'token' = 'session'): Grant {
@@ -89,6 +93,10 @@ export const ROUTES = {
   'GET /api/v1/tokens': 'token:manage',
   'POST /api/v1/tokens': 'token:manage',
   'DELETE /api/v1/tokens/{id}': 'token:manage',
+  'POST /api/v1/step-up': 'session:step-up',
+  'GET /api/v1/audit': 'audit:read',
+  'GET /api/v1/audit/state': 'audit:read',
+  'POST /api/v1/audit/export': 'audit:export',
   /** Who is asking; a token may ask too. */
   'GET /api/v1/profile': 'health:read',
   'PATCH /api/v1/profile': 'profile:write',
@@ -108,6 +116,7 @@ export const PAGES = {
   '/anomalies/[id]': 'traffic:read',
   '/on-call': 'traffic:read',
   '/exporters': 'inventory:read',
+  '/audit': 'audit:read',
   '/settings': 'profile:write',
   '/settings/users': 'user:manage',
   '/settings/tokens': 'token:manage',

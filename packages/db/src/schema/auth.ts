@@ -33,6 +33,9 @@ export const authSession = pgTable('auth_session', {
   ipAddress: text('ip_address'),
   userAgent: text('user_agent'),
   impersonatedBy: text('impersonated_by'),
+  /** Until when the session counts as stepped up, and what proves it; see migration 0061. */
+  stepUpUntil: instant('step_up_until'),
+  stepUpSeal: bytea('step_up_seal'),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 })

@@ -1,3 +1,4 @@
+import type { HealthAnswer } from '@weir/db/contracts'
 import { health } from '@weir/db/queries'
 import manifest from '@/package.json'
 import { house } from '@/server/house'
@@ -6,8 +7,9 @@ import { route } from '@/server/route'
 
 /** Health checks ask without a session and get one word; the pipeline's figures are for those who may see them. */
 export const GET = route('GET /api/v1/health', async ({ request }) => {
-  const { queryPool } = house()
-  const answer = await health(queryPool, manifest.version)
+  const { queryPool, audit } = house()
+  const found = await health(queryPool, manifest.version)
+  const answer = found.status === 'down' ? found : withCheck(found, audit.check())
   const principal = await principalOf(request.headers, { touch: false }).catch((error: unknown) => {
     // Without a database nobody can be known, and the word 'down' is the answer that matters.
     if (answer.status === 'down') return null
@@ -19,3 +21,8 @@ export const GET = route('GET /api/v1/health', async ({ request }) => {
     headers: { 'cache-control': 'no-store' },
   })
 })
+
+/** The answer with one more check, which can make it worse. */
+function withCheck(answer: HealthAnswer, check: HealthAnswer['checks'][number]): HealthAnswer {
+  return { ...answer, status: check.state === 'ok' ? answer.status : 'degraded', checks: [...answer.checks, check] }
+}

@@ -1,5 +1,6 @@
 import { renameUser } from '@weir/db/commands'
 import { type Action, PERMISSIONS } from '@weir/db/contracts'
+import { actorOf } from '@/server/actor'
 import { house } from '@/server/house'
 import { grantOf, precisionOf } from '@/server/principal'
 import { route } from '@/server/route'
@@ -14,5 +15,5 @@ export const GET = route('GET /api/v1/profile', async ({ principal }) => ({
 }))
 
 export const PATCH = route('PATCH /api/v1/profile', async ({ principal, body }) => {
-  if (principal.kind === 'session') await renameUser(house().pool, principal.userId, body.name)
+  if (principal.kind === 'session') await renameUser(house().pool, actorOf(principal), principal.userId, body.name)
 })

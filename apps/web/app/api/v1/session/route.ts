@@ -1,7 +1,7 @@
 import { knownAddresses } from '@weir/db/commands'
 import { CLIENT_HEADER } from '@/server/client-address'
 import { house } from '@/server/house'
-import { Problem } from '@/server/problem'
+import { tooManyTries } from '@/server/problem'
 import { route } from '@/server/route'
 import { signIn, signOut } from '@/server/session'
 
@@ -12,15 +12,7 @@ export const POST = route('POST /api/v1/session', async ({ request, body }) => {
   const now = Date.now()
   if (settings.loginLimit) {
     const seconds = await loginLimit.wait(body.email, address, now, () => knownAddresses(pool, body.email))
-    if (seconds > 0) {
-      throw new Problem(
-        429,
-        'too-many-tries',
-        'There were too many wrong passwords from here or for this account.',
-        `Wait ${Math.ceil(seconds / 60)} min and try again. Locked out as an admin: bin/weir admin link on the Weir host lets you in at once.`,
-        { headers: { 'retry-after': String(seconds) } },
-      )
-    }
+    if (seconds > 0) throw tooManyTries(seconds)
     loginLimit.tried(body.email, address, now)
   }
   const response = await signIn(request.headers, body)

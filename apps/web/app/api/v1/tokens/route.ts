@@ -1,4 +1,5 @@
 import { createToken, listTokens } from '@weir/db/commands'
+import { actorOf } from '@/server/actor'
 import { house } from '@/server/house'
 import { route } from '@/server/route'
 import { personOf } from '@/server/session'
@@ -13,6 +14,6 @@ export const GET = route('GET /api/v1/tokens', async () => ({
 }))
 
 export const POST = route('POST /api/v1/tokens', async ({ principal, body }) => {
-  const made = await createToken(house().pool, { ...body, createdBy: personOf(principal).userId })
+  const made = await createToken(house().pool, actorOf(personOf(principal)), body)
   return { ...made, expiresAt: made.expiresAt.toISOString() }
 })

@@ -1,0 +1,6 @@
+export { type AuditVerdict, exportLines, verifyExport, verifyStored } from './check.ts'
+export { copyCheckpoints, makeCheckpoint } from './checkpoint.ts'
+export { type AuditKeeper, createAuditKeeper } from './keeper.ts'
+export { type AuditQuestion, listAudit } from './list.ts'
+export { openSigningKey, trustedKeys } from './signing-key.ts'
+export type { AuditProblem } from './verify.ts'

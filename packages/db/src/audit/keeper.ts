@@ -1,0 +1,170 @@
+import type { Pool } from 'pg'
+import type { HealthAnswer } from '../contracts/api.ts'
+import type { AuditState } from '../contracts/audit.ts'
+import { messageOf } from '../errors.ts'
+import { verifyStored } from './check.ts'
+import { copyCheckpoints, makeCheckpoint } from './checkpoint.ts'
+import { openSigningKey, type SigningKey, trustedKeys } from './signing-key.ts'
+import type { AuditHead, AuditProblem } from './verify.ts'
+
+/** How often it is asked whether a checkpoint is due, and new entries are verified. */
+const TICK_MS = 15_000
+/** How often the whole chain is read from its beginning. */
+const WHOLE_MS = 3_600_000
+
+export interface AuditKeeper {
+  /** Begin: verify the whole chain, then keep signing and verifying until `close`. */
+  start(): void
+  /** Sign what is new now, wherever it can be signed; before an export. */
+  seal(): Promise<void>
+  state(): Promise<AuditState>
+  /** The line of the health answer. */
+  check(): HealthAnswer['checks'][number]
+  close(): Promise<void>
+}
+
+/**
+ * Keeps the chain of one installation: signs its head when a checkpoint is due, copies checkpoints to `<dataDir>/audit-checkpoints.jsonl`, and
+ * reads what is new (once an hour everything) to say whether the chain holds. Failures are told by `check()` and `log`, and tried again.
+ */
+export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unknown, message: string) => void): AuditKeeper {
+  let key: SigningKey | null = null
+  let failure: string | null = null
+  let problem: AuditProblem | null = null
+  let verified: { head: AuditHead; at: Date; wholeAt: Date } | null = null
+  let rights: Rights = { changeable: false, role: true }
+  let timer: NodeJS.Timeout | undefined
+  let work: Promise<void> = Promise.resolve()
+  let closed = false
+
+  async function sign(force: boolean): Promise<void> {
+    key ??= openSigningKey(dataDir)
+    await makeCheckpoint(pool, key, { force })
+    await copyCheckpoints(pool, dataDir)
+  }
+
+  async function verify(): Promise<void> {
+    const now = new Date()
+    // A problem stays until the whole chain was read again and found to hold.
+    const whole = verified === null || problem !== null || now.getTime() - verified.wholeAt.getTime() >= WHOLE_MS
+    if (whole && problem !== null && verified !== null && now.getTime() - verified.wholeAt.getTime() < 10 * TICK_MS) return
+    const trusted = trustedKeys(dataDir)
+    const verdict = await verifyStored(pool, { dataDir, trusted, from: whole ? undefined : verified?.head })
+    if (verdict.problem !== null && verdict.problem.message !== problem?.message) {
+      log(new Error(verdict.problem.message), 'the audit log was tampered with')
+    }
+    problem = verdict.problem
+    verified = { head: verdict.head, at: now, wholeAt: whole || verified === null ? now : verified.wholeAt }
+  }
+
+  async function tick(): Promise<void> {
+    try {
+      rights = await readRights(pool)
+      // Verified first: what does not hold is not signed.
+      await verify()
+      if (problem === null) await sign(false)
+      failure = null
+    } catch (error) {
+      const message = messageOf(error)
+      if (message !== failure) log(error, 'the audit log could not be verified and signed')
+      failure = message
+    }
+  }
+
+  function again(): void {
+    if (closed) return
+    timer = setTimeout(() => {
+      work = tick().then(again)
+    }, TICK_MS)
+    timer.unref()
+  }
+
+  return {
+    start() {
+      work = tick().then(again)
+    },
+    async seal() {
+      if (problem === null) await sign(true)
+    },
+    async state() {
+      const { rows } = await pool.query<StateRow>(STATE)
+      const [row] = rows
+      return {
+        head: row?.seq == null ? null : { seq: Number(row.seq), hash: row.hash ?? '', at: row.at?.toISOString() ?? '' },
+        verified:
+          verified === null ? null : { seq: verified.head.seq, at: verified.at.toISOString(), wholeAt: verified.wholeAt.toISOString() },
+        problem: problem === null ? null : { code: problem.code, seq: problem.seq, message: problem.message },
+        checkpoint:
+          row?.number == null ? null : { number: Number(row.number), seq: Number(row.checked), at: row.checked_at?.toISOString() ?? '' },
+        key: key?.id ?? null,
+        events: row?.events ?? [],
+        warnings: [...(failure === null ? [] : [`Verifying or signing fails: ${failure}.`]), ...warningsOf(rights)],
+      }
+    },
+    check() {
+      const name = 'audit'
+      if (problem !== null) {
+        return { name, state: 'fail', message: `${problem.message} Compare with an earlier export: bin/weir audit verify FILE.` }
+      }
+      if (failure !== null) {
+        return { name, state: 'warn', message: `The audit log cannot be verified and signed: ${failure}. It is tried again every 15 s.` }
+      }
+      if (verified === null) return { name, state: 'ok', message: 'The audit log is being verified.' }
+      const entries = `The audit log holds up to entry ${verified.head.seq}.`
+      return { name, state: 'ok', message: [entries, ...warningsOf(rights)].join(' ') }
+    },
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      await work
+    },
+  }
+}
+
+interface Rights {
+  /** The connecting user owns the tables or is a superuser: triggers and the chain are what protects them. */
+  changeable: boolean
+  /** The role weir_app is there. */
+  role: boolean
+}
+
+async function readRights(pool: Pool): Promise<Rights> {
+  const { rows } = await pool.query<Rights>(
+    `select has_table_privilege('audit_entry', 'UPDATE') as changeable, exists (select from pg_roles where rolname = 'weir_app') as role`,
+  )
+  return rows[0] ?? { changeable: false, role: true }
+}
+
+/** What weakens the log here. Not a fault: every change still shows. */
+function warningsOf(rights: Rights): string[] {
+  if (!rights.changeable) return []
+  return rights.role
+    ? ['The database user owns it: changes are refused by triggers and shown by the chain, not prevented by rights.']
+    : [
+        'The database user owns it and may create no role: changes are refused by triggers and shown by the chain, not prevented by rights. ' +
+          'A database administrator can create the role weir_app with select and insert on audit_entry and audit_checkpoint.',
+      ]
+}
+
+interface StateRow {
+  seq: string | null
+  hash: string | null
+  at: Date | null
+  number: string | null
+  checked: string | null
+  checked_at: Date | null
+  events: string[]
+}
+
+// The events are found by hopping through their index: a `distinct` would read every entry.
+const STATE = `
+  with recursive hop (event) as (
+    (select event from audit_entry order by event limit 1)
+    union all
+    select (select a.event from audit_entry a where a.event > hop.event order by a.event limit 1) from hop where hop.event is not null
+  )
+  select e.seq, encode(e.hash, 'hex') as hash, e.at, c.number, c.seq as checked, c.at as checked_at,
+    array(select event from hop where event is not null) as events
+  from (select 1) one
+  left join (select seq, hash, at from audit_entry order by seq desc limit 1) e on true
+  left join (select number, seq, at from audit_checkpoint order by number desc limit 1) c on true`
