@@ -23,7 +23,8 @@ export const DEFAULT_TTL_SECONDS = 3_600
 export const MAX_TTL_SECONDS = 7 * 86_400
 /** ExaBGP warns below 9,600 octets/s; what is slower is a drop in disguise. */
 export const MIN_BITS_PER_SECOND = 100_000
-export const MAX_BITS_PER_SECOND = 1_000_000_000_000
+/** nftables and Junos take no more: the Linux kernel counts a second of it in nanoseconds times octets, in 64 bits. */
+export const MAX_BITS_PER_SECOND = 100_000_000_000
 
 const ID = /^[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?$/
 const DEVICE = /^[a-z0-9](?:[a-z0-9._-]{0,62})$/

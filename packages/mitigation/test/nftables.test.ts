@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { BlockIntent } from '../src/intent.ts'
+import { type BlockIntent, MAX_BITS_PER_SECOND } from '../src/intent.ts'
 import { ruleKey } from '../src/match.ts'
 import { nftables, reassert } from '../src/render/nftables.ts'
 import { BANKS, baseRuleset, LIST_ARGV } from '../src/render/nftables-base.ts'
@@ -107,6 +107,14 @@ describe.skipIf(!able)('nftables, the real one (needs nft and network namespaces
     }
     expect(refused).toBe(20)
   }, 60_000)
+  it.each([100_000, 1_024_000, 8_388_608_000, 999_999_000, MAX_BITS_PER_SECOND])(
+    'a limit of %s bit/s is read back exact, in whatever unit nft shows it',
+    (bitsPerSecond) => {
+      const rule = intent({}, { action: { kind: 'rate_limit', bitsPerSecond } })
+      nft(nftables.render(rule, 0).apply)
+      expect(live().map(key)).toEqual([ruleKey(rule.match, rule.action)])
+    },
+  )
   it('the kernel ends a rule by itself, and what is put back lasts for the rest only', async () => {
     nft(reassert(intent(), 0, 1))
     expect(live()).toHaveLength(1)
