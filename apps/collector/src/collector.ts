@@ -7,6 +7,7 @@ import { Account } from './account.ts'
 import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
 import { DecoderState } from './decoder-state.ts'
+import { Detect } from './detect/detect.ts'
 import { Enricher } from './enrich/enrich.ts'
 import { type GeoData, loadGeoData } from './enrich/geo-data.ts'
 import { Exporters } from './exporters.ts'
@@ -25,6 +26,8 @@ export interface Collector {
   readonly account: Account
   readonly status: Status
   readonly store: Store
+  /** null where this process does not detect. */
+  readonly detect: Detect | null
   readonly ports: Record<string, number>
   stop(budgetMs?: number): Promise<StopReport>
 }
@@ -52,6 +55,10 @@ export async function startCollector(config: Config, log?: DestinationStream): P
   const store = new Store(pool, config, account, latency, reporter)
   const exporters = new Exporters(pool, config, reporter)
   exporters.templates = () => new Map([...decoder.exporters()].map(({ address, templates }) => [address, templates]))
+  const detect =
+    config.detect === 'off'
+      ? null
+      : new Detect({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, sameThread: config.detect === 'same-thread' }, reporter)
   const ingest = new Ingest({
     // Strangers are judged by a decoder with little room: it only has to recognise what it sees.
     newDecoder: () =>
@@ -63,6 +70,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     reporter,
     inboxBytes: config.inboxBytes,
+    detect,
   })
   const udp = udpListeners(config, reporter, ingest)
   const streams = streamListeners(config, reporter, ingest)
@@ -86,6 +94,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     new DecoderState(config.dataDir, decoder, reporter),
     exporters,
     status,
+    ...(detect === null ? [] : [detect]),
     ingest,
     ...streams,
     ...udp,
@@ -98,6 +107,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     status,
     store,
+    detect,
     ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),
   }

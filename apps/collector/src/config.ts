@@ -51,6 +51,8 @@ export interface Config {
   batchRows: number
   flushMs: number
   maxExporters: number
+  /** Role `detect`: in a thread of its own (default), not here, or in this thread (tests that move the clock). */
+  detect: 'on' | 'off' | 'same-thread'
   tls: { certFile: string; keyFile: string; caFile: string | null } | null
 }
 
@@ -125,6 +127,12 @@ function readNumber(env: Env, key: string, fallback: number, low: number, high: 
     throw new ConfigError(key, `"${text}" is not a whole number of ${unit} from ${low} to ${high}`, `Leave it unset for ${fallback}`)
   }
   return value
+}
+
+function readSwitch(env: Env, key: string): 'on' | 'off' {
+  const text = env[key]?.trim() || 'on'
+  if (text !== 'on' && text !== 'off') throw new ConfigError(key, `"${text}" is neither on nor off`, 'Leave it unset for on')
+  return text
 }
 
 function readableFile(key: string, path: string): string {
@@ -239,6 +247,7 @@ export function readConfig(env: Env): Config {
     queueBytes: readNumber(env, 'WEIR_QUEUE_MIB', 96, 4, 65536, 'MiB') * MIB,
     batchRows: readNumber(env, 'WEIR_BATCH_ROWS', 8192, 1, 65536, 'rows'),
     flushMs: readNumber(env, 'WEIR_FLUSH_MS', 250, 10, 500, 'milliseconds'),
+    detect: readSwitch(env, 'WEIR_DETECT'),
     maxExporters: readNumber(env, 'WEIR_MAX_EXPORTERS', 1024, 1, 100_000, 'exporters'),
     tls,
   }

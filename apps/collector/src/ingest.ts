@@ -10,6 +10,7 @@ import {
 } from '@weir/decoder'
 import type { Account } from './account.ts'
 import type { Component } from './component.ts'
+import type { Detect } from './detect/detect.ts'
 import type { Enricher } from './enrich/enrich.ts'
 import type { Exporter, Exporters } from './exporters.ts'
 import { Inbox, type Received } from './inbox.ts'
@@ -56,6 +57,7 @@ export class Ingest implements Component {
   readonly #store: Store
   readonly #account: Account
   readonly #reporter: Reporter
+  readonly #detect: Detect | null
   readonly #inbox: Inbox
   /** Datagrams of exporters that just got their id; they come before the inbox. */
   #returned: Received[] = []
@@ -77,6 +79,8 @@ export class Ingest implements Component {
     account: Account
     reporter: Reporter
     inboxBytes: number
+    /** Sees every accepted flow; null where detection runs elsewhere. */
+    detect?: Detect | null
   }) {
     this.#newDecoder = parts.newDecoder
     this.#decoder = parts.decoder
@@ -86,6 +90,7 @@ export class Ingest implements Component {
     this.#store = parts.store
     this.#account = parts.account
     this.#reporter = parts.reporter
+    this.#detect = parts.detect ?? null
     this.#inbox = new Inbox(parts.inboxBytes)
     this.#sink = {
       flow: (record) => this.#flow(record),
@@ -316,6 +321,7 @@ export class Ingest implements Component {
         }
         if (load.batch.append(record, context)) {
           this.#store.took(load, record.receivedMs)
+          this.#detect?.offer(record, context, exporter.address)
           return
         }
         this.#store.seal()

@@ -39,6 +39,8 @@ export async function startTestCollector(databaseUrl: string, settings: Partial<
       WEIR_METRICS_PORT: '0',
       WEIR_LISTEN_HOST: '127.0.0.1',
       WEIR_DEMO_NETWORK: '127.66.0.0/16',
+      // Only the tests of detection pay for it.
+      WEIR_DETECT: 'off',
     }),
     ...settings,
   }
