@@ -2,6 +2,7 @@ import { PAGES, type PagePath } from '@weir/db/contracts'
 import { cookies, headers } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { type ReactNode, Suspense } from 'react'
+import { AnomalyWatch } from '@/components/anomalies/anomaly-watch'
 import { BottomBar } from '@/components/shell/bottom-bar'
 import { LiveBadge } from '@/components/shell/live-badge'
 import { PLACES } from '@/components/shell/navigation'
@@ -51,6 +52,7 @@ export default async function AppLayout({ children }: { children: ReactNode }) {
       <Suspense>
         <BottomBar allowed={allowed} />
       </Suspense>
+      <AnomalyWatch />
     </div>
   )
 }

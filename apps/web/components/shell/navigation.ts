@@ -1,4 +1,4 @@
-import { Activity, Gauge, Globe2, type LucideIcon, Network, Router, Settings } from 'lucide-react'
+import { Activity, BellRing, Gauge, Globe2, type LucideIcon, Network, Radar, Router, Settings } from 'lucide-react'
 
 export interface Place {
   href: string
@@ -6,16 +6,20 @@ export interface Place {
   icon: LucideIcon
   /** True when the page shows traffic of a time range, so that the top bar carries range, refresh and metric. */
   view: boolean
+  /** True when a phone's bar shows it by itself; the others are behind its last entry. */
+  thumb: boolean
 }
 
-/** The six places of the product, in the order of the sidebar and the bottom bar. */
+/** The places of the product, in the order of the sidebar and the bottom bar. */
 export const PLACES: readonly Place[] = [
-  { href: '/', label: 'Overview', icon: Gauge, view: true },
-  { href: '/flows', label: 'Flows', icon: Activity, view: true },
-  { href: '/map', label: 'Map', icon: Globe2, view: true },
-  { href: '/services', label: 'Services', icon: Network, view: true },
-  { href: '/exporters', label: 'Exporters', icon: Router, view: false },
-  { href: '/settings', label: 'Settings', icon: Settings, view: false },
+  { href: '/', label: 'Overview', icon: Gauge, view: true, thumb: true },
+  { href: '/flows', label: 'Flows', icon: Activity, view: true, thumb: true },
+  { href: '/map', label: 'Map', icon: Globe2, view: true, thumb: false },
+  { href: '/services', label: 'Services', icon: Network, view: true, thumb: false },
+  { href: '/anomalies', label: 'Anomalies', icon: Radar, view: false, thumb: true },
+  { href: '/on-call', label: 'On-call', icon: BellRing, view: false, thumb: true },
+  { href: '/exporters', label: 'Exporters', icon: Router, view: false, thumb: false },
+  { href: '/settings', label: 'Settings', icon: Settings, view: false, thumb: false },
 ]
 
 /** The place a path belongs to; undefined outside all of them. */

@@ -4,6 +4,7 @@ import { PanelLeftClose, PanelLeftOpen } from 'lucide-react'
 import Link from 'next/link'
 import { usePathname, useSearchParams } from 'next/navigation'
 import { useState } from 'react'
+import { OpenCount } from '../anomalies/anomaly-watch'
 import { Mark } from './logo'
 import { PLACES, type Place, placeOf, withView } from './navigation'
 
@@ -29,12 +30,13 @@ export function Sidebar({ initiallyCollapsed, allowed }: { initiallyCollapsed: b
         aria-current={current ? 'page' : undefined}
         aria-label={collapsed ? place.label : undefined}
         title={collapsed ? place.label : undefined}
-        className={`flex h-9 items-center gap-3 rounded-md px-2.5 text-[13.5px] transition-colors ${
+        className={`relative flex h-9 items-center gap-3 rounded-md px-2.5 text-[13.5px] transition-colors ${
           current ? 'bg-accent-soft font-medium text-accent' : 'text-muted hover:bg-raised hover:text-foreground'
         }`}
       >
         <place.icon size={16} strokeWidth={current ? 2.25 : 1.9} aria-hidden="true" className="shrink-0" />
         {collapsed ? null : <span className="truncate">{place.label}</span>}
+        {place.href === '/anomalies' ? <OpenCount className={collapsed ? 'absolute top-0 right-0' : 'ml-auto'} /> : null}
       </Link>
     )
   }

@@ -1,0 +1,127 @@
+import type { AnomalyAction, AnomalyState, AnomalySummary, Severity } from '@weir/db/contracts'
+
+/** What lists of anomalies are made of. Pure. */
+
+export const WITHIN = ['24h', '7d', '30d', 'all'] as const
+export type Within = (typeof WITHIN)[number]
+export const WITHIN_MS: Readonly<Record<Within, number | null>> = {
+  '24h': 86_400_000,
+  '7d': 7 * 86_400_000,
+  '30d': 30 * 86_400_000,
+  all: null,
+}
+
+export const STATE_CHOICES = ['open', 'new', 'acknowledged', 'confirmed', 'dismissed', 'closed', 'all'] as const
+export type StateChoice = (typeof STATE_CHOICES)[number]
+export const OPEN_STATES: readonly AnomalyState[] = ['new', 'acknowledged', 'confirmed']
+export const SEVERITY_CHOICES = ['all', 'warning', 'critical'] as const
+export type SeverityChoice = (typeof SEVERITY_CHOICES)[number]
+
+export interface ListFilter {
+  state: StateChoice
+  severity: SeverityChoice
+  /** '' for every detector. */
+  detector: string
+  within: Within
+}
+
+/** Start of the window of a list, on a full minute so that the same question is not asked anew each second. */
+export function windowStart(within: Within, now: number): number | null {
+  const span = WITHIN_MS[within]
+  return span === null ? null : Math.floor((now - span) / 60_000) * 60_000
+}
+
+/** A list's filter as the API's parameters. */
+export function listParams(filter: ListFilter, now: number): Record<string, string> {
+  const from = windowStart(filter.within, now)
+  const states = filter.state === 'open' ? OPEN_STATES : filter.state === 'all' ? [] : [filter.state]
+  const severities = filter.severity === 'all' ? [] : filter.severity === 'warning' ? ['warning', 'critical'] : ['critical']
+  return {
+    ...(from === null ? {} : { from: String(from) }),
+    ...(states.length === 0 ? {} : { state: states.join(',') }),
+    ...(severities.length === 0 ? {} : { severity: severities.join(',') }),
+    ...(filter.detector === '' ? {} : { detector: filter.detector }),
+  }
+}
+
+const WEIGHT: Record<Severity, number> = { critical: 2, warning: 1, info: 0 }
+
+/** Critical before warning before info; within one severity what nobody has looked at first, then the newest. */
+export function byUrgency(a: AnomalySummary, b: AnomalySummary): number {
+  return (
+    WEIGHT[b.severity] - WEIGHT[a.severity] ||
+    Number(b.state === 'new') - Number(a.state === 'new') ||
+    Date.parse(b.first_seen) - Date.parse(a.first_seen) ||
+    a.id.localeCompare(b.id)
+  )
+}
+
+/** Background noise of the internet: one line, whatever its size. The server names these groups; the separator depends on the precision. */
+export const isRadiation = (anomaly: AnomalySummary): boolean => /^radiation[| ]/.test(anomaly.group)
+
+/** Groups apart from the internet's noise, and how many sources that noise has. `rows` are one per group. */
+export function withoutRadiation(rows: readonly AnomalySummary[]): {
+  rows: AnomalySummary[]
+  radiation: AnomalySummary[]
+  sources: number
+} {
+  const radiation = rows.filter(isRadiation)
+  return { rows: rows.filter((row) => !isRadiation(row)), radiation, sources: radiation.reduce((sum, row) => sum + row.members, 0) }
+}
+
+/** What asks for somebody: told to people, and either still going on or not looked at yet. */
+export const isOpen = (anomaly: AnomalySummary): boolean =>
+  OPEN_STATES.includes(anomaly.state) &&
+  anomaly.severity !== 'info' &&
+  anomaly.parent === null &&
+  anomaly.suppressed_by === null &&
+  (anomaly.ended === null || anomaly.state === 'new')
+
+export function openCounts(anomalies: readonly AnomalySummary[]): { critical: number; warning: number } {
+  const open = anomalies.filter(isOpen)
+  const critical = open.filter((one) => one.severity === 'critical').length
+  return { critical, warning: open.length - critical }
+}
+
+/** The browser tab's title with the number of open anomalies before it: '(3) Overview · Weir'. */
+export function titled(title: string, open: number): string {
+  const bare = title.replace(/^\(\d+\+?\) /, '')
+  return open === 0 ? bare : `(${open > 99 ? '99+' : open}) ${bare}`
+}
+
+/** Seconds it lasted, up to `now` while it goes on. */
+export const lastedSeconds = (anomaly: AnomalySummary, now: number): number =>
+  Math.max(
+    0,
+    (anomaly.ended === null ? Math.max(now, Date.parse(anomaly.last_seen)) : Date.parse(anomaly.last_seen)) -
+      Date.parse(anomaly.first_seen),
+  ) / 1000
+
+/** What an action makes of an anomaly before the server has answered. */
+export function afterAction<T extends AnomalySummary>(anomaly: T, action: AnomalyAction): T {
+  const state: Partial<Record<AnomalyAction, AnomalyState>> = {
+    acknowledge: 'acknowledged',
+    confirm: 'confirmed',
+    dismiss: 'dismissed',
+    close: 'closed',
+    reopen: 'new',
+  }
+  return { ...anomaly, state: state[action] ?? anomaly.state, actions: [] }
+}
+
+/** The explorer around an anomaly: the same filter, and its window with some time before and behind so that the change can be seen. */
+export function explorerQuery(explorer: { filter: string; from: string; to: string }, margin: number): string {
+  const from = Date.parse(explorer.from)
+  const to = Date.parse(explorer.to)
+  const around = Math.max(60_000, (to - from) * margin)
+  const iso = (at: number) => new Date(at).toISOString().replace('.000Z', 'Z')
+  return new URLSearchParams({ from: iso(from - around), to: iso(to + around), filter: explorer.filter }).toString()
+}
+
+/** Rows between which j and k move: the next id, or the same one at an end. */
+export function step(ids: readonly string[], current: string | null, by: 1 | -1): string | null {
+  if (ids.length === 0) return null
+  const at = current === null ? -1 : ids.indexOf(current)
+  if (at < 0) return (by === 1 ? ids[0] : ids.at(-1)) ?? null
+  return ids[Math.min(ids.length - 1, Math.max(0, at + by))] ?? null
+}

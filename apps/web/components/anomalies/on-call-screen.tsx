@@ -1,0 +1,274 @@
+'use client'
+import type { AnomalySummary, ExporterObject } from '@weir/db/contracts'
+import { BellRing, Check, ChevronRight, CircleCheck, LockKeyhole, Router, Volume2, VolumeX } from 'lucide-react'
+import Link from 'next/link'
+import { type ReactNode, useEffect, useState } from 'react'
+import { useOpenAnomalies } from '../../data/use-anomalies.ts'
+import { useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
+import { useExporters } from '../../data/use-exporters.ts'
+import { useProfile } from '../../data/use-profile.ts'
+import { onAnomaly } from '../../live/socket.ts'
+import { useLive } from '../../live/use-live.ts'
+import { duration, exact, share } from '../format.ts'
+import { Ago } from '../time.tsx'
+import { Badge, StateDot } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { cn } from '../ui/cn.ts'
+import { SkeletonRows } from '../ui/skeleton.tsx'
+import { ErrorState } from '../ui/state.tsx'
+import { Ends, SeverityMark } from './marks.tsx'
+import { byUrgency, isOpen, lastedSeconds } from './model.ts'
+import { detectorName } from './runbooks.ts'
+import { allowSound, ring } from './sound.ts'
+import { useNow } from './use-now.ts'
+
+/**
+ * For whoever is woken: what is open, the worst first, each acknowledged with one tap; and the exporters that do not report, because a
+ * silent exporter is not a quiet network. Made for a phone held in one hand at night.
+ */
+export function OnCallScreen() {
+  const open = useOpenAnomalies()
+  const pending = usePending()
+  const now = useNow(5_000)
+  const profile = useProfile()
+  const all = (open.data?.anomalies ?? []).filter(isOpen).toSorted(byUrgency)
+  const waiting = all.filter((one) => one.state === 'new' && !pending.has(one.id))
+  const taken = all.filter((one) => one.state !== 'new' || pending.has(one.id))
+  const mayAct = profile.data?.actions.includes('risk:decide') ?? false
+  return (
+    <div className="mx-auto flex max-w-[1080px] flex-col gap-4">
+      <Top waiting={open.data === undefined ? null : waiting} />
+      {profile.data !== undefined && !mayAct ? (
+        <p className="flex items-start gap-2 text-[13px] text-muted">
+          <LockKeyhole aria-hidden className="mt-0.5 size-4 shrink-0" />
+          Operators and on-call engineers acknowledge. You are signed in as {profile.data.role} and can read along.
+        </p>
+      ) : null}
+      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_320px]">
+        <div className="flex min-w-0 flex-col gap-4">
+          {open.data === undefined && open.error !== null ? (
+            <section className="rounded-lg border border-border bg-surface">
+              <ErrorState error={open.error} onRetry={() => void open.refetch()} className="py-8" />
+            </section>
+          ) : open.data === undefined ? (
+            <section className="rounded-lg border border-border bg-surface p-4">
+              <SkeletonRows rows={5} />
+            </section>
+          ) : waiting.length === 0 ? (
+            <section className="flex flex-col items-center gap-2 rounded-lg border border-border bg-surface px-4 py-10 text-center">
+              <CircleCheck aria-hidden className="size-7 text-ok" />
+              <p className="font-semibold text-[17px]">Nothing waits for you</p>
+              <p className="max-w-sm text-[13px] text-muted">
+                {taken.length === 0
+                  ? 'No warning and nothing critical is open. This page is live: leave it on, a new one appears by itself.'
+                  : `Everything open is taken by somebody: ${exact(taken.length)} below.`}
+              </p>
+            </section>
+          ) : (
+            <ul className="flex flex-col gap-3" aria-label="To acknowledge">
+              {waiting.map((one) => (
+                <BigRow key={one.id} anomaly={one} now={now} mayAct={mayAct} />
+              ))}
+            </ul>
+          )}
+          {taken.length === 0 ? null : (
+            <section className="overflow-hidden rounded-lg border border-border bg-surface" aria-label="Taken">
+              <h2 className="px-4 pt-3 pb-2 font-semibold text-[13px]">
+                Taken <span className="font-normal text-muted">{exact(taken.length)}</span>
+              </h2>
+              <ul>
+                {taken.map((one) => (
+                  <SmallRow key={one.id} anomaly={one} now={now} pending={pending.has(one.id)} />
+                ))}
+              </ul>
+            </section>
+          )}
+          {open.error !== null && open.data !== undefined ? (
+            <p className="text-[13px] text-warn">Not refreshed: {open.error.message}</p>
+          ) : null}
+        </div>
+        <ExportProblems />
+      </div>
+    </div>
+  )
+}
+
+function Top({ waiting }: { waiting: readonly AnomalySummary[] | null }) {
+  const { status } = useLive()
+  const [sound, setSound] = useState(false)
+  useEffect(() => {
+    if (!sound) return
+    return onAnomaly((notice) => {
+      if (!notice.folded && notice.severity !== 'info' && ['opened', 'escalated', 'restarted', 'reopened'].includes(notice.kind))
+        ring(notice.severity === 'critical')
+    })
+  }, [sound])
+  const critical = waiting?.filter((one) => one.severity === 'critical').length ?? 0
+  return (
+    <header className="flex items-center justify-between gap-3">
+      <div className="min-w-0">
+        <h1 className="font-semibold text-[22px] leading-7 tracking-tight" aria-live="polite">
+          {waiting === null ? 'On-call' : waiting.length === 0 ? 'All taken' : `${exact(waiting.length)} to acknowledge`}
+        </h1>
+        <p className="flex flex-wrap items-center gap-x-3 text-[13px] text-muted">
+          {critical > 0 ? <span className="font-medium text-critical">{exact(critical)} critical</span> : null}
+          <StateDot tone={status === 'live' ? 'ok' : 'warn'}>
+            {status === 'live' ? 'live' : status === 'connecting' ? 'connecting' : 'reconnecting: this may be old'}
+          </StateDot>
+        </p>
+      </div>
+      <Button
+        className="h-11 px-3"
+        aria-pressed={sound}
+        onClick={() => {
+          allowSound()
+          if (!sound) ring(false)
+          setSound(!sound)
+        }}
+      >
+        {sound ? <Volume2 /> : <VolumeX />} Sound {sound ? 'on' : 'off'}
+      </Button>
+    </header>
+  )
+}
+
+function BigRow({ anomaly, now, mayAct }: { anomaly: AnomalySummary; now: number; mayAct: boolean }) {
+  const acknowledge = useAcknowledge()
+  const name = detectorName(anomaly.detector)
+  return (
+    <li
+      className={cn(
+        'overflow-hidden rounded-lg border bg-surface',
+        anomaly.severity === 'critical' ? 'border-critical/60' : 'border-border',
+      )}
+    >
+      <Link href={`/anomalies/${encodeURIComponent(anomaly.id)}`} className="flex flex-col gap-1.5 p-4 active:bg-raised sm:hover:bg-raised">
+        <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px]">
+          <SeverityMark severity={anomaly.severity} />
+          <span className="text-muted">
+            <Ago at={Date.parse(anomaly.first_seen)} />
+          </span>
+          <Lasted anomaly={anomaly} now={now} />
+          {anomaly.paged ? (
+            <Badge tone="critical">
+              <BellRing aria-hidden /> Paged
+            </Badge>
+          ) : null}
+        </span>
+        <span className="flex items-center justify-between gap-2">
+          <span className="font-semibold text-[17px] leading-6">{name}</span>
+          <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
+        </span>
+        <span className="text-[14px] leading-[21px] [overflow-wrap:anywhere]">{anomaly.sentence}</span>
+        <Ends anomaly={anomaly} className="text-[13px]" />
+      </Link>
+      {mayAct && anomaly.actions.includes('acknowledge') ? (
+        <div className="border-border border-t p-2">
+          <Button
+            variant="primary"
+            className="h-12 w-full text-[15px]"
+            onClick={() => acknowledge(anomaly.id, name)}
+            aria-label={`Acknowledge: ${name}`}
+          >
+            <Check className="!size-5" /> Acknowledge
+          </Button>
+        </div>
+      ) : null}
+    </li>
+  )
+}
+
+function SmallRow({ anomaly, now, pending }: { anomaly: AnomalySummary; now: number; pending: boolean }) {
+  return (
+    <li className="border-border border-t">
+      <Link
+        href={`/anomalies/${encodeURIComponent(anomaly.id)}`}
+        className="flex min-h-14 items-center gap-3 px-4 py-2.5 active:bg-raised sm:hover:bg-raised"
+      >
+        <SeverityMark severity={anomaly.severity} word={false} />
+        <span className="min-w-0 flex-1">
+          <span className="block truncate font-medium text-[14px]">{detectorName(anomaly.detector)}</span>
+          <span className="block truncate text-[12.5px] text-muted">
+            {pending
+              ? 'acknowledged by you'
+              : `${anomaly.state === 'confirmed' ? 'confirmed' : anomaly.state}${anomaly.changed_by === null ? '' : ` by ${anomaly.changed_by}`}`}
+            {' · '}
+            {anomaly.target ?? anomaly.actor ?? 'all traffic'}
+          </span>
+        </span>
+        <Lasted anomaly={anomaly} now={now} />
+        <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
+      </Link>
+    </li>
+  )
+}
+
+function Lasted({ anomaly, now }: { anomaly: AnomalySummary; now: number }) {
+  if (now === 0) return null
+  return anomaly.ended === null ? (
+    <span className="inline-flex items-center gap-1.5 whitespace-nowrap text-[12.5px] text-muted">
+      <span aria-hidden className="size-2 rounded-full bg-critical" /> going on
+    </span>
+  ) : (
+    <span className="whitespace-nowrap text-[12.5px] text-muted">over, lasted {duration(lastedSeconds(anomaly, now))}</span>
+  )
+}
+
+const problemOf = (one: ExporterObject): { text: ReactNode; grave: boolean } | null =>
+  one.state === 'silent'
+    ? {
+        grave: true,
+        text: (
+          <>
+            silent, last datagram <Ago at={Date.parse(one.lastSeen)} />
+          </>
+        ),
+      }
+    : one.state === 'live' && (one.lossShare ?? 0) >= 0.02
+      ? { grave: false, text: `${share(one.lossShare)} of its export is lost on the way` }
+      : null
+
+/** Where Weir is blind: no anomaly can be found in what does not arrive. */
+function ExportProblems() {
+  const answer = useExporters()
+  const known = (answer.data?.exporters ?? []).filter((one) => one.state !== 'retired')
+  const problems = known.flatMap((one) => {
+    const problem = problemOf(one)
+    return problem === null ? [] : [{ one, problem }]
+  })
+  return (
+    <section className="self-start overflow-hidden rounded-lg border border-border bg-surface" aria-labelledby="export-problems">
+      <h2 id="export-problems" className="flex items-center gap-2 px-4 pt-3 pb-2 font-semibold text-[13px]">
+        <Router aria-hidden className="size-4 text-muted" /> Export
+      </h2>
+      {answer.data === undefined ? (
+        answer.error !== null ? (
+          <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />
+        ) : (
+          <SkeletonRows rows={2} className="px-4 pb-4" />
+        )
+      ) : problems.length === 0 ? (
+        <p className="px-4 pb-4 text-[13px] text-muted">
+          {known.length === 0 ? 'No exporter sends flows yet.' : `All ${exact(known.length)} exporters report; nothing is lost on the way.`}
+        </p>
+      ) : (
+        <ul>
+          {problems.map(({ one, problem }) => (
+            <li key={one.id} className="border-border border-t">
+              <Link
+                href={`/exporters?exporter=${one.id}`}
+                className="flex min-h-14 items-center gap-3 px-4 py-2.5 active:bg-raised sm:hover:bg-raised"
+              >
+                <span className="min-w-0 flex-1">
+                  <span className="block truncate font-medium text-[14px]">{one.name ?? one.address}</span>
+                  <span className={cn('block text-[12.5px]', problem.grave ? 'text-critical' : 'text-warn')}>{problem.text}</span>
+                </span>
+                <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
