@@ -142,7 +142,7 @@ function roomOf(file: string, source: string): Room | undefined {
 }
 
 const isTest = (file: string) => /\.(it\.)?test\.tsx?$|\/testing\/|\/test\//.test(file)
-const isTool = (file: string) => /^apps\/[^/]+\/scripts\/|\.config\.(ts|mjs)$/.test(file)
+const isTool = (file: string) => /^(apps|packages)\/[^/]+\/(scripts|bench)\/|\.config\.(ts|mjs)$/.test(file)
 
 /** The wrong imports of one file. `file` is its path from the root with slashes. */
 export function check(file: string, source: string, ownPackages: ReadonlySet<string>): Finding[] {

@@ -1,13 +1,8 @@
 import pg from 'pg'
-import { z } from 'zod'
 import type { Pool, PoolClient } from './connection.ts'
 import { AnomalyNotice } from './contracts/anomalies.ts'
-import { RateEvent } from './contracts/api.ts'
+import { ChangedEvent, RateEvent } from './contracts/api.ts'
 import { StorageError } from './errors.ts'
-
-/** What others are told has changed. A hint: the truth is in the database. */
-export const ChangedEvent = z.object({ what: z.enum(['flows', 'exporters', 'settings']) })
-export type ChangedEvent = z.infer<typeof ChangedEvent>
 
 /** Payload by channel. */
 export interface Channels {

@@ -253,5 +253,9 @@ export const RateEvent = z.object({
 })
 export type RateEvent = z.infer<typeof RateEvent>
 
+/** What others are told has changed. A hint: the truth is in the database. */
+export const ChangedEvent = z.object({ what: z.enum(['flows', 'exporters', 'settings']) })
+export type ChangedEvent = z.infer<typeof ChangedEvent>
+
 export const ROLES = ['viewer', 'manager', 'operator', 'oncall', 'admin'] as const
 export type Role = (typeof ROLES)[number]
