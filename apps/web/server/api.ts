@@ -1,4 +1,9 @@
 import {
+  ANOMALY_ACTIONS,
+  ANOMALY_STATES,
+  AnomaliesAnswer,
+  AnomalyCard,
+  AnomalyEventsAnswer,
   AuditAnswer,
   AuditState,
   DIMENSIONS,
@@ -10,6 +15,9 @@ import {
   METRICS,
   ROLES,
   type RouteKey,
+  SEVERITIES,
+  SuppressionShape,
+  SuppressionsAnswer,
   TimeseriesAnswer,
   TopAnswer,
 } from '@weir/db/contracts'
@@ -21,7 +29,7 @@ import { PASSWORD_MAX, PASSWORD_MIN } from './password.ts'
  * generated from them, so neither can drift from the other.
  */
 export interface Operation {
-  tag: 'traffic' | 'inventory' | 'accounts' | 'audit' | 'system'
+  tag: 'traffic' | 'anomalies' | 'inventory' | 'accounts' | 'audit' | 'system'
   summary: string
   description?: string
   path?: z.ZodObject
@@ -101,6 +109,23 @@ const id = z
   .regex(/^\d{1,15}$/, 'must be a number')
   .transform(Number)
   .meta({ override: { type: 'integer', minimum: 1 } })
+const anomalyId = z.string().regex(/^[a-z_]{1,40}-[0-9a-z]{1,20}-[0-9a-z]{1,20}$/, 'is no anomaly')
+/** A list with commas between. */
+const listOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(values)).max(values.length))
+const listMeta = (values: readonly string[], what: string) => ({
+  description: `${what}, with commas between: ${values.join(', ')}.`,
+  override: { type: 'string' as const },
+})
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
+/** RFC 3339 in a body. */
+const ahead = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  .meta({ override: { type: 'string', format: 'date-time' } })
 const role = z.enum(ROLES)
 const name = z.string().trim().min(1, 'must not be empty').max(100, 'must be at most 100 characters')
 const optionalName = z.string().trim().max(200, 'must be at most 200 characters').nullable()
@@ -193,6 +218,10 @@ export const Profile = z
   .meta({ id: 'Profile' })
 
 const SHARED = {
+  AnomaliesAnswer,
+  AnomalyCard,
+  AnomalyEventsAnswer,
+  SuppressionsAnswer,
   TopAnswer,
   TimeseriesAnswer,
   FlowsAnswer,
@@ -276,6 +305,103 @@ export const API = {
         .meta(wholeMeta(1, 1_000, 100, 'Records per page.')),
     }),
     answer: FlowsAnswer,
+  },
+  'GET /api/v1/anomalies': {
+    tag: 'anomalies',
+    summary: 'What the detectors found, newest first',
+    description: 'Without single hosts for roles that may not see them: addresses are then networks, in the sentence too.',
+    query: z.strictObject({
+      from: instant.optional().meta({ description: 'First seen at or after this time.' }),
+      to: instant.optional().meta({ description: 'First seen before this time.' }),
+      state: listOf(ANOMALY_STATES).optional().meta(listMeta(ANOMALY_STATES, 'States')),
+      severity: listOf(SEVERITIES).optional().meta(listMeta(SEVERITIES, 'Severities')),
+      detector: z
+        .string()
+        .regex(/^[a-z_]{1,40}(,[a-z_]{1,40}){0,30}$/, 'must be names of detectors with commas between')
+        .transform((text) => text.split(','))
+        .optional()
+        .meta({ description: 'Detectors, with commas between.', examples: ['ddos,syn_flood'], override: { type: 'string' } }),
+      address: z.string().max(60).optional().meta({ description: 'Actor or target, exactly as given in the answers.' }),
+      active: flag
+        .optional()
+        .meta({ description: 'Only those that go on (true), or that have ended (false).', override: { type: 'boolean' } }),
+      folded: flag.optional().meta({
+        description: 'With those that another anomaly explains (default false).',
+        override: { type: 'boolean' },
+      }),
+      grouped: flag
+        .optional()
+        .meta({ description: 'One row per group: its newest anomaly (default false).', override: { type: 'boolean' } }),
+      cursor: z.string().max(500).optional().meta({ description: '`nextCursor` of the page before.' }),
+      limit: whole(1, 1_000)
+        .optional()
+        .meta(wholeMeta(1, 1_000, 100, 'Anomalies per page.')),
+    }),
+    answer: AnomaliesAnswer,
+  },
+  'GET /api/v1/anomalies/events': {
+    tag: 'anomalies',
+    summary: 'What happened to anomalies after an event, oldest first',
+    description: 'For catching up after a gap: whoever has seen event n and asks after n misses nothing.',
+    query: z.strictObject({
+      after: z
+        .string()
+        .regex(/^\d{1,15}$/, 'must be the number of an event')
+        .transform(Number)
+        .meta({ description: 'Number of the last event seen; 0 for the beginning.', override: { type: 'integer', minimum: 0 } }),
+      limit: whole(1, 500)
+        .optional()
+        .meta(wholeMeta(1, 500, 500, 'Events per answer.')),
+    }),
+    answer: AnomalyEventsAnswer,
+  },
+  'GET /api/v1/anomalies/{id}': {
+    tag: 'anomalies',
+    summary: 'One anomaly: the sentence, its numbers, evidence and history',
+    path: z.object({ id: anomalyId }),
+    answer: AnomalyCard,
+  },
+  'POST /api/v1/anomalies/{id}/{action}': {
+    tag: 'anomalies',
+    summary: 'Acknowledge, confirm, dismiss, close or reopen an anomaly',
+    description: 'Refused with 409 when its state does not allow it any more; the answer names the state and who changed it.',
+    path: z.object({ id: anomalyId, action: z.enum(ANOMALY_ACTIONS) }),
+    body: z.strictObject({
+      reason: z.string().max(500, 'must be at most 500 characters').optional().meta({ description: 'Why; needed to dismiss.' }),
+      suppress: z
+        .strictObject({ until: ahead })
+        .optional()
+        .meta({ description: 'With dismiss: do not tell of the same detector and address until then.' }),
+    }),
+    answer: z.object({ id: z.string(), state: z.enum(ANOMALY_STATES), event: z.number() }).meta({ id: 'AnomalyDecision' }),
+  },
+  'GET /api/v1/suppressions': { tag: 'anomalies', summary: 'What is kept and counted but not told', answer: SuppressionsAnswer },
+  'POST /api/v1/suppressions': {
+    tag: 'anomalies',
+    summary: 'Do not tell of a detector, an address, or both together, until a time',
+    body: z.strictObject({
+      detector: z.string().max(40).nullable().default(null),
+      address: z.string().trim().max(60).nullable().default(null).meta({ description: 'Actor or target, exactly.' }),
+      until: ahead,
+      reason: z.string().max(500, 'must be at most 500 characters'),
+    }),
+    answer: SuppressionShape,
+    status: 201,
+  },
+  'PATCH /api/v1/suppressions/{id}': {
+    tag: 'anomalies',
+    summary: 'Change the end or the reason of a suppression in force',
+    path: z.object({ id }),
+    body: z
+      .strictObject({ until: ahead.optional(), reason: z.string().max(500, 'must be at most 500 characters').optional() })
+      .refine((change) => change.until !== undefined || change.reason !== undefined, 'must name at least one of until, reason'),
+    answer: SuppressionShape,
+  },
+  'DELETE /api/v1/suppressions/{id}': {
+    tag: 'anomalies',
+    summary: 'End a suppression before its time',
+    path: z.object({ id }),
+    answer: null,
   },
   'GET /api/v1/exporters': {
     tag: 'inventory',

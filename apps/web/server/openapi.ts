@@ -72,6 +72,7 @@ function build() {
     security: [{ session: [] }, { token: [] }],
     tags: [
       { name: 'traffic', description: 'What flowed. Viewers and managers see networks in place of single addresses.' },
+      { name: 'anomalies', description: 'What the detectors found, what people decided about it, and what is suppressed.' },
       { name: 'inventory', description: 'Exporters, interfaces, services, home networks.' },
       { name: 'accounts', description: 'People, sessions and API tokens.' },
       { name: 'audit', description: 'Who did what: an append-only chain of hashes with signed checkpoints.' },
