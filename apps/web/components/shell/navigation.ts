@@ -1,4 +1,4 @@
-import { Activity, BellRing, Gauge, Globe2, type LucideIcon, Network, Radar, Router, Settings } from 'lucide-react'
+import { Activity, BellRing, Gauge, Globe2, type LucideIcon, Network, Radar, Router, ScrollText, Settings } from 'lucide-react'
 
 export interface Place {
   href: string
@@ -19,6 +19,7 @@ export const PLACES: readonly Place[] = [
   { href: '/anomalies', label: 'Anomalies', icon: Radar, view: false, thumb: true },
   { href: '/on-call', label: 'On-call', icon: BellRing, view: false, thumb: true },
   { href: '/exporters', label: 'Exporters', icon: Router, view: false, thumb: false },
+  { href: '/audit', label: 'Audit', icon: ScrollText, view: false, thumb: false },
   { href: '/settings', label: 'Settings', icon: Settings, view: false, thumb: false },
 ]
 

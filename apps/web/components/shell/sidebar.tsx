@@ -8,6 +8,9 @@ import { OpenCount } from '../anomalies/anomaly-watch'
 import { Mark } from './logo'
 import { PLACES, type Place, placeOf, withView } from './navigation'
 
+/** At the foot of the column: what is about Weir and not about traffic. */
+const LAST: readonly string[] = ['/audit', '/settings']
+
 /** Remembered for a year in a plain cookie, so that the server already draws the right width. */
 function remember(collapsed: boolean): void {
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser we support.
@@ -56,9 +59,9 @@ export function Sidebar({ initiallyCollapsed, allowed }: { initiallyCollapsed: b
         {collapsed ? null : <span className="text-[17px] font-semibold tracking-tight">Weir</span>}
       </Link>
       <nav aria-label="Main" className="flex flex-1 flex-col gap-0.5 overflow-y-auto p-2">
-        {places.filter((place) => place.href !== '/settings').map(item)}
+        {places.filter((place) => !LAST.includes(place.href)).map(item)}
         <div className="flex-1" />
-        {places.filter((place) => place.href === '/settings').map(item)}
+        {places.filter((place) => LAST.includes(place.href)).map(item)}
       </nav>
       <div className="border-t p-2">
         <button
