@@ -79,7 +79,7 @@ describe('the OpenAPI document', () => {
     expect(parameters.find((parameter) => parameter.name === 'metric')?.schema?.enum).toEqual(['bytes', 'packets', 'flows'])
   })
 
-  const reads = keys.filter((key) => key.startsWith('GET '))
+  const reads = keys.filter((key) => key.startsWith('GET ') && !key.includes('{'))
   it.each(reads)('%s answers, in the shape that is written there', async (key) => {
     const target = key.slice(4) + (key.endsWith('/top') ? '?dimension=src_addr' : '')
     const response = await admin.get(target)

@@ -348,7 +348,8 @@ export const API = {
         .string()
         .regex(/^\d{1,15}$/, 'must be the number of an event')
         .transform(Number)
-        .meta({ description: 'Number of the last event seen; 0 for the beginning.', override: { type: 'integer', minimum: 0 } }),
+        .optional()
+        .meta({ description: 'Number of the last event seen; default 0, the beginning.', override: { type: 'integer', minimum: 0 } }),
       limit: whole(1, 500)
         .optional()
         .meta(wholeMeta(1, 500, 500, 'Events per answer.')),
