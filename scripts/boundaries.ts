@@ -79,10 +79,9 @@ export const ROOMS: readonly Room[] = [
     name: 'db',
     folder: 'packages/db/',
     doors: [],
-    packages: ['drizzle-orm', 'pg', 'pg-copy-streams'],
+    packages: ['drizzle-orm', 'pg', 'pg-copy-streams', 'zod'],
     node: true,
-    instead:
-      'The database room knows no other room: what it needs of a flow or a datagram it declares as an interface of its own (zod only in contracts/).',
+    instead: 'The database room knows no other room: what it needs of a flow or a datagram it declares as an interface of its own.',
   },
   {
     name: 'collector',

@@ -154,7 +154,8 @@ async function webBuild(): Promise<Outcome> {
   }
 }
 
-const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome> }[] = [
+/** `built`: needs the web app, so it is not begun after a failed build; that counts as a failure. */
+const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome>; built?: boolean }[] = [
   { name: 'tools', does: 'fetches the foreign programs some tests talk to', run: tools },
   {
     name: 'lint',
@@ -176,8 +177,8 @@ const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome>
   { name: 'integration', does: 'on a real PostgreSQL (and on WEIR_TEST_TIMESCALE_URL)', run: vitest('integration') },
   { name: 'build', does: 'the web app', run: webBuild },
   { name: 'exporters', does: 'softflowd and pmacct against nfdump', run: vitest('exporters') },
-  { name: 'system', does: 'the whole product from npm start', run: vitest('system') },
-  { name: 'browser', does: 'screens in a real Chromium', run: vitest('browser') },
+  { name: 'system', does: 'the whole product from npm start', run: vitest('system'), built: true },
+  { name: 'browser', does: 'screens in a real Chromium', run: vitest('browser'), built: true },
 ]
 
 const args = process.argv.slice(2)
@@ -218,13 +219,15 @@ const sum = { passed: 0, failed: 0, skipped: 0 }
 const notes: string[] = []
 const times: string[] = []
 const began = Date.now()
-for (const { name, run: work } of STAGES) {
+let buildFailed = false
+for (const { name, run: work, built } of STAGES) {
   if (only !== null && !only.includes(name)) continue
   console.log(`\n── ${name} ──`)
   const started = Date.now()
   let outcome: Outcome
   try {
-    outcome = await work()
+    outcome = built === true && buildFailed ? one(false, `${name}: not begun, the build failed`) : await work()
+    if (name === 'build') buildFailed = outcome.failed > 0
   } catch (error) {
     console.error(error)
     outcome = one(false, `${name}: ${error instanceof Error ? error.message : String(error)}`)

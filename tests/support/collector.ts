@@ -4,7 +4,7 @@ import { migrate } from '@weir/db/migrate'
 import { newFolder } from './folder.ts'
 import { freePorts } from './ports.ts'
 import { Program } from './program.ts'
-import { until } from './wait.ts'
+import { Hopeless, until } from './wait.ts'
 
 export interface RunningCollector {
   pool: Pool
@@ -42,7 +42,7 @@ export async function startCollector(name: string): Promise<RunningCollector> {
   }
   try {
     await until('the collector to serve its metrics', async () => {
-      if (program.ended !== null) throw new Error(`it ended (${program.ended}):\n${program.output}`)
+      if (program.ended !== null) throw new Hopeless(`it ended (${program.ended}):\n${program.output}`)
       return (await fetch(`http://127.0.0.1:${metrics}/metrics`)).ok
     })
   } catch (error) {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { newFolder } from './folder.ts'
 import { freePorts } from './ports.ts'
 import { Program, ROOT } from './program.ts'
-import { until } from './wait.ts'
+import { Hopeless, until } from './wait.ts'
 
 const run = promisify(execFile)
 
@@ -56,7 +56,7 @@ export async function greeted(program: Program, limit = 240_000): Promise<{ link
   await until(
     'the greeting of npm start',
     () => {
-      if (program.ended !== null) throw new Error(`it ended (${program.ended}):\n${program.output}`)
+      if (program.ended !== null) throw new Hopeless(`it ended (${program.ended}):\n${program.output}`)
       return /Stop with Ctrl-C/.test(program.output)
     },
     limit,

@@ -1,3 +1,6 @@
+/** What waiting longer cannot cure: ends `until` at once. */
+export class Hopeless extends Error {}
+
 /** Ask `look` every `every` ms until it gives something other than null, undefined or false. Rejects after `limit` ms, naming what was missed. */
 export async function until<T>(
   what: string,
@@ -12,6 +15,7 @@ export async function until<T>(
       const got = await look()
       if (got !== null && got !== undefined && got !== false) return got
     } catch (error) {
+      if (error instanceof Hopeless) throw error
       last = error
     }
     if (Date.now() > deadline) {
