@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import type { Pool } from 'pg'
-import { type Checkpoint, copiedCheckpoints, storedCheckpoints } from './checkpoint.ts'
+import { type Checkpoint, copiedCheckpoints, readDocument, storedCheckpoints } from './checkpoint.ts'
 import { checkpointLine, entryLine, headerLine, readExportLine } from './lines.ts'
 import { storedEntries } from './stored.ts'
 import { type AuditHead, type AuditProblem, ChainVerifier, joinCheckpoints } from './verify.ts'
@@ -13,6 +13,8 @@ export interface AuditVerdict {
   /** Last entry sealed by a trusted signature; entries after it are held by the chain alone. */
   sealed: number
   checkpoints: number
+  /** Public keys that signed them. */
+  keys: string[]
 }
 
 /**
@@ -33,8 +35,16 @@ export async function verifyStored(
     await new Promise((resolve) => setImmediate(resolve))
   }
   verifier.finish()
-  return { problem: verifier.problem, head: verifier.head, sealed: verifier.sealed, checkpoints: checkpoints.length }
+  return verdictOf(verifier, checkpoints)
 }
+
+const verdictOf = (verifier: ChainVerifier, checkpoints: readonly Checkpoint[]): AuditVerdict => ({
+  problem: verifier.problem,
+  head: verifier.head,
+  sealed: verifier.sealed,
+  checkpoints: checkpoints.length,
+  keys: [...new Set(checkpoints.flatMap((checkpoint) => readDocument(checkpoint.document)?.key ?? []))],
+})
 
 /** Verify an export, line by line, with no database. Reads the file twice: checkpoints may stand anywhere. Throws the system's errors. */
 export async function verifyExport(file: string, options: { trusted?: readonly string[] | undefined } = {}): Promise<AuditVerdict> {
@@ -56,7 +66,7 @@ export async function verifyExport(file: string, options: { trusted?: readonly s
     first = false
   }
   verifier.finish()
-  return { problem: verifier.problem, head: verifier.head, sealed: verifier.sealed, checkpoints: checkpoints.length }
+  return verdictOf(verifier, checkpoints)
 }
 
 // No readline: it would take a carriage return for an end of line, and a line that ends in one is not as it was written.
