@@ -11,8 +11,12 @@ const FAILED = Math.log(0.8 / 0.2)
 const LIMIT = Math.log(99)
 
 const FAST = { ports: 20, udpPorts: 40, madeShare: 0.4 }
-const SLOW_PORTS = 60
-const SWEEP = { outside: 25, inside: 10, madeShare: 0.4 }
+/** Different system ports (below 1024) of one host that no client needs within ten minutes, answered or not. */
+const SYSTEM = { below: 1024, ports: 15 }
+/** A source that never made a connection needs fewer ports to be named: four failures in a row already decide the test. */
+const SLOW_PORTS = { silent: 15, otherwise: 60 }
+/** `foreign`: an inside host that pings this many of a network that is not ours: nobody monitors those. */
+const SWEEP = { outside: 25, inside: 10, foreign: 15, madeShare: 0.4 }
 const FORGET_MS = 600_000
 const DAY_MS = 86_400_000
 /** Pairs and sweeps kept at once; the least recently touched goes first, one that has scored last. */
@@ -27,6 +31,7 @@ interface Pair {
   last: number
   failed: Set<number>
   made: Set<number>
+  system: Set<number>
   ratio: number
   udp: number
   reported: number
@@ -77,7 +82,7 @@ export function ranges(ports: Iterable<number>): string {
 
 /**
  * `port_scan` (vertical: many failed ports of one target) and `host_scan` (horizontal: one port of many targets), DETECTION
- * 2.4 and 2.5. Answers are never attempts, made connections speak against a scan, backscatter is neither. A slow scan (60
+ * 2.4 and 2.5. Answers are never attempts, made connections speak against a scan, backscatter is neither. A slow scan (15
  * distinct failed ports in 24 h) is internet radiation: info, once a day.
  */
 export const scans: DetectorFactory = (host, restored) => {
@@ -96,6 +101,7 @@ export const scans: DetectorFactory = (host, restored) => {
         last: now,
         failed: new Set(),
         made: new Set(),
+        system: new Set(),
         ratio: 0,
         udp: 0,
         reported: pair?.reported ?? 0,
@@ -108,25 +114,29 @@ export const scans: DetectorFactory = (host, restored) => {
       pair.failed.add(port)
       if (attempt.proto === UDP) pair.udp++
     } else if (!failed) pair.made.add(port)
+    if (attempt.proto === TCP && port < SYSTEM.below) pair.system.add(port)
     const tried = pair.failed.size + pair.made.size
     const need = pair.udp > pair.failed.size / 2 ? FAST.udpPorts : FAST.ports
     const inside = networks.inside(client)
-    if (pair.failed.size >= need && pair.made.size / tried < FAST.madeShare && pair.ratio >= LIMIT && now - pair.reported > 60_000) {
+    const refused = pair.failed.size >= need && pair.made.size / tried < FAST.madeShare && pair.ratio >= LIMIT
+    // Behind a proxy, a tarpit or a device that answers for everyone each port seems open: then the number alone speaks.
+    const answered = !refused && pair.system.size >= SYSTEM.ports
+    if ((refused || answered) && now - pair.reported > 60_000) {
       pair.reported = now
       host.report({
         detector: 'port_scan',
-        severity: inside ? 'critical' : 'warning',
+        severity: inside && refused ? 'critical' : 'warning',
         actor: client,
         target: server,
         entity: client,
         firstMs: pair.first,
         window: [pair.first, now],
-        statistic: 'distinct_failed_ports',
+        statistic: refused ? 'distinct_failed_ports' : 'distinct_system_ports',
         unit: 'ports',
-        value: pair.failed.size,
+        value: refused ? pair.failed.size : pair.system.size,
         expected: null,
-        threshold: need,
-        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${Math.max(1, Math.round((now - pair.first) / 60_000))} min; ${pair.failed.size.toLocaleString('en-US')} failed, ${pair.made.size} answered. Ports ${ranges(pair.failed)}.`,
+        threshold: refused ? need : SYSTEM.ports,
+        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${Math.max(1, Math.round((now - pair.first) / 60_000))} min; ${pair.failed.size.toLocaleString('en-US')} failed, ${pair.made.size} answered. Ports ${ranges(refused ? pair.failed : pair.system)}.`,
         parts: [{ dimension: 'dst_addr', value: server, share: 1 }],
         fresh: [],
         filter: `src_addr = ${client} and dst_addr = ${server}`,
@@ -146,7 +156,8 @@ export const scans: DetectorFactory = (host, restored) => {
       seen = touch(state.slow, attempt.client, { first: now, ports: distinct(), made: 0, server: attempt.server, reported: 0 }, state)
     add(seen.ports, attempt.port)
     const ports = size(seen.ports)
-    if (ports < SLOW_PORTS || seen.reported !== 0) return
+    const need = seen.made === 0 ? SLOW_PORTS.silent : SLOW_PORTS.otherwise
+    if (ports < need || seen.reported !== 0) return
     seen.reported = now
     host.report({
       detector: 'port_scan',
@@ -160,7 +171,7 @@ export const scans: DetectorFactory = (host, restored) => {
       unit: 'ports',
       value: Math.round(ports),
       expected: null,
-      threshold: SLOW_PORTS,
+      threshold: need,
       why: `${attempt.client} has tried ${Math.round(ports)} different ports here in ${Math.round((now - seen.first) / 3_600_000)} h without an answer: a slow scan, usual on the internet.`,
       parts: [],
       fresh: [],
@@ -192,7 +203,7 @@ export const scans: DetectorFactory = (host, restored) => {
     if (failed && sweep.list.length < 5 && !sweep.list.includes(attempt.server)) sweep.list.push(attempt.server)
     const inside = networks.inside(attempt.client)
     const targets = size(sweep.failed)
-    const need = inside && !echo ? SWEEP.inside : SWEEP.outside
+    const need = !inside ? SWEEP.outside : !echo ? SWEEP.inside : networks.inside(attempt.server) ? SWEEP.outside : SWEEP.foreign
     if (targets < need || size(sweep.made) / (targets + size(sweep.made)) >= SWEEP.madeShare || now - sweep.reported <= 60_000) return
     sweep.reported = now
     host.report({
