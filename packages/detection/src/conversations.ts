@@ -1,5 +1,5 @@
 import { makeRoom } from './bounded.ts'
-import { ACK, type FlowEvent, PSH, RST, SYN, scale, TCP } from './event.ts'
+import { ACK, type FlowEvent, ICMP, ICMPV6, PSH, RST, SYN, scale, TCP } from './event.ts'
 
 /** One direction of a conversation, stitched over active-timeout records. `flags` is -1 while no record carried any. */
 export interface Direction {
@@ -77,12 +77,28 @@ export function conversationState(): ConversationState {
 const direction = (): Direction => ({ records: 0, packets: 0, bytes: 0, flags: -1, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 })
 
 /**
+ * The ports that tell conversations apart. An echo request and its reply carry type and code where ports would be, and would not meet:
+ * the asker gets 8 and the asked one 0, whatever the exporter wrote.
+ */
+function portsOf(event: FlowEvent): readonly [number, number] {
+  if (event.proto === ICMP || event.proto === ICMPV6) {
+    const type = event.icmpType >= 0 ? event.icmpType : event.dstPort >> 8
+    if (type === (event.proto === ICMP ? 8 : 128)) return ECHO
+    if (type === (event.proto === ICMP ? 0 : 129)) return ECHO_REPLY
+  }
+  return [event.srcPort, event.dstPort]
+}
+const ECHO = [8, 0] as const
+const ECHO_REPLY = [0, 8] as const
+
+/**
  * Add a record. Returns its conversation and whether the record runs with its first one (`forward`).
  * The table is bounded: at 400,000 the oldest conversation goes, counted in `evicted`.
  */
 export function track(state: ConversationState, event: FlowEvent, now: number): { conversation: Conversation; forward: boolean } {
-  const there = `${event.src}|${event.srcPort}|${event.dst}|${event.dstPort}|${event.proto}`
-  const back = `${event.dst}|${event.dstPort}|${event.src}|${event.srcPort}|${event.proto}`
+  const [srcPort, dstPort] = portsOf(event)
+  const there = `${event.src}|${srcPort}|${event.dst}|${dstPort}|${event.proto}`
+  const back = `${event.dst}|${dstPort}|${event.src}|${srcPort}|${event.proto}`
   let forward = true
   let conversation = state.open.get(there)
   if (conversation === undefined) {
@@ -100,8 +116,8 @@ export function track(state: ConversationState, event: FlowEvent, now: number): 
       key: there,
       a: event.src,
       b: event.dst,
-      aPort: event.srcPort,
-      bPort: event.dstPort,
+      aPort: srcPort,
+      bPort: dstPort,
       proto: event.proto,
       exporter: event.exporter,
       seenMs: now,

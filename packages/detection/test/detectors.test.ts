@@ -213,3 +213,48 @@ describe('the engine', () => {
     expect(conversations.evicted).toBeGreaterThan(0)
   }, 180_000)
 })
+
+describe('scans that are answered, slow, or go elsewhere', () => {
+  it('many system ports of one host are a scan even where each answers; many high ports are not', () => {
+    const ports = (from: number) =>
+      Array.from({ length: 20 }, (_, i) => connection(T0 + i * 1_000, '10.0.0.9', '198.51.100.7', from + i)).flat()
+    expect(run(ports(980)).map((f) => [f.detector, f.severity])).toContainEqual(['port_scan', 'warning'])
+    expect(run(ports(40_000)).filter((f) => f.detector === 'port_scan')).toEqual([])
+  })
+  it('an outside source that never connects is named after 15 ports in a day; one that does needs 60', () => {
+    const tries = (n: number) => Array.from({ length: n }, (_, i) => flow(T0 + i * 1_800_000, { src: '198.51.100.9', dstPort: 1_000 + i }))
+    const slow = (events: FlowEvent[]) => run(events).filter((f) => f.statistic === 'distinct_failed_ports_24h')
+    expect(slow(tries(14))).toEqual([])
+    expect(slow(tries(15)).map((f) => f.severity)).toEqual(['info'])
+    expect(slow([...tries(15), ...connection(T0 + 60_000, '198.51.100.9', '203.0.113.10', 443), ...tries(15)])).toEqual([])
+  })
+  it('an inside host that pings fifteen hosts of a foreign network sweeps it; fifteen of our own it may monitor', () => {
+    const ping = (net: string) =>
+      Array.from({ length: 16 }, (_, i) =>
+        flow(T0 + i * 1_000, { src: '10.0.0.9', dst: `${net}.${i + 1}`, srcPort: 0, dstPort: 2048, proto: 1, tcpFlags: -1, icmpType: 8 }),
+      )
+    expect(run(ping('198.51.100')).some((f) => f.detector === 'host_scan')).toBe(true)
+    expect(run(ping('10.0.7')).some((f) => f.detector === 'host_scan')).toBe(false)
+  })
+})
+
+describe('half of a conversation', () => {
+  const half = (at: number) =>
+    flow(at, {
+      src: '10.0.0.9',
+      dst: '198.51.100.7',
+      srcPort: 50_001,
+      dstPort: 443,
+      packets: 12_000,
+      bytes: 480_000,
+      tcpFlags: 24,
+      endMs: at + 60_000,
+    })
+  it('acknowledgements to an address that the host is talking to are context, to a stranger a flood', () => {
+    const flood = (events: FlowEvent[]) => run(events).filter((f) => f.detector === 'outbound_flood')
+    expect(new Set(flood([half(T0)]).map((f) => f.severity))).toEqual(new Set(['critical']))
+    expect(new Set(flood([...connection(T0 - 5_000, '10.0.0.9', '198.51.100.7', 443), half(T0)]).map((f) => f.severity))).toEqual(
+      new Set(['info']),
+    )
+  })
+})

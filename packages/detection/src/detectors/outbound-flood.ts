@@ -8,6 +8,9 @@ const BITS = 8e6
 const ANSWERED = 0.25
 /** A record slower than this cannot be part of one: keeps the table to candidates. */
 const CANDIDATE = 50
+/** Packets each way that make a conversation, and how long it explains one-sided TCP to the same address: its other half got lost. */
+const TALK_PACKETS = 3
+const TALK_MS = 120_000
 const LIMIT = 50_000
 /** One-way media: TURN, QUIC, conferencing. Lowers a finding to info. */
 const MEDIA = new Set([443, 3478, 8801, 8802, 8803, 8804, 8805, 8806, 8807, 8808, 8809, 8810])
@@ -18,6 +21,12 @@ interface Sent {
   bytes: number
   back: number
   backBytes: number
+}
+
+interface State {
+  pairs: Map<string, Pair>
+  /** When an inside host last had a two-way TCP conversation with an outside one, by its last record's end. */
+  talked: Map<string, number>
 }
 
 interface Pair {
@@ -37,7 +46,7 @@ interface Pair {
  * 10 s window, hardly answered. Bot floods often last half a minute: windows, not rollups.
  */
 export const outboundFlood: DetectorFactory = (host, restored) => {
-  const state = (restored as Map<string, Pair> | undefined) ?? new Map<string, Pair>()
+  const { pairs: state, talked } = (restored as State | undefined) ?? { pairs: new Map<string, Pair>(), talked: new Map<string, number>() }
   const spread = (pair: Pair, startMs: number, endMs: number, put: (w: Sent, part: number) => void) => {
     const first = Math.floor(startMs / WINDOW_MS)
     const last = Math.max(first, Math.floor(endMs / WINDOW_MS))
@@ -56,9 +65,19 @@ export const outboundFlood: DetectorFactory = (host, restored) => {
   }
   return {
     id: 'outbound_flood',
-    state,
+    state: { pairs: state, talked },
     record(event, _now, mine, other) {
       const by = scale(event)
+      // Whichever half comes last completes it.
+      if (event.proto === TCP && other.packets >= TALK_PACKETS && mine.packets >= TALK_PACKETS) {
+        const outward = host.networks.inside(event.src) && host.networks.outside(event.dst)
+        if (outward || (host.networks.inside(event.dst) && host.networks.outside(event.src))) {
+          const pair = outward ? `${event.src}|${event.dst}` : `${event.dst}|${event.src}`
+          talked.delete(pair)
+          makeRoom(talked, LIMIT)
+          talked.set(pair, event.endMs)
+        }
+      }
       const back = state.get(`${event.dst}|${event.src}`)
       if (back !== undefined)
         spread(back, event.startMs, event.endMs, (w, part) => {
@@ -126,10 +145,12 @@ export const outboundFlood: DetectorFactory = (host, restored) => {
           const start = index * WINDOW_MS
           if (pair.since === 0) pair.since = start
           pair.hits++
+          // One side of a download whose other record never came looks like a flood of acknowledgements.
+          const half = pair.proto === TCP && Math.abs(start - (talked.get(key) ?? Number.NEGATIVE_INFINITY)) < TALK_MS
           const media = pair.proto === UDP && MEDIA.has(pair.port)
           host.report({
             detector: 'outbound_flood',
-            severity: media || (big && !small && pair.proto === TCP) ? 'info' : 'critical',
+            severity: media || half || (big && !small && pair.proto === TCP) ? 'info' : 'critical',
             actor: pair.from,
             target: pair.to,
             entity: `${pair.from}|${pair.to}`,
