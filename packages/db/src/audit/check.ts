@@ -56,15 +56,20 @@ export async function verifyExport(file: string, options: { trusted?: readonly s
     if (read?.kind === 'checkpoint') checkpoints.push(read.checkpoint)
   }
   const verifier = new ChainVerifier(checkpoints, options.trusted ?? [])
-  let first = true
+  let line1 = true
   for await (const line of linesOf(file)) {
     const read = readExportLine(line)
-    if (read?.kind === 'checkpoint') continue
-    if (read?.kind === 'header') {
-      if (!first && !verifier.push(null)) break
-    } else if (!verifier.push(read?.entry ?? null)) break
-    first = false
+    // A header stands on the first line and nowhere else.
+    if (line1 !== (read?.kind === 'header')) {
+      verifier.push(null)
+      break
+    }
+    line1 = false
+    if (read?.kind === 'entry' || read === null) {
+      if (!verifier.push(read?.entry ?? null)) break
+    }
   }
+  if (line1) verifier.push(null)
   verifier.finish()
   return verdictOf(verifier, checkpoints)
 }

@@ -4,6 +4,7 @@ import { canonicalJson, storable, toJson } from '../audit/canonical.ts'
 import { type AuditContent, entryHash } from '../audit/chain.ts'
 import { type AuditActor, actorText } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
+import { messageOf, StorageError, sqlstate } from '../errors.ts'
 
 /** What a caller says of a change. */
 export interface AuditRecord {
@@ -43,9 +44,25 @@ const clipped = (text: string): string => {
 /**
  * Add an entry to the audit chain, in the caller's transaction: what is done and its record are kept together or not at all, and when this
  * throws, the caller's transaction can only be rolled back. Call it last: one writer at a time holds the chain until its transaction ends.
- * Gives the entry's number and hash (hex). QueryError `invalid`: the entry is larger than 256 KiB. Everything else is the database's error.
+ * Gives the entry's number and hash (hex). QueryError `invalid`: the entry is larger than 256 KiB. StorageError `audit-blocked`: the log does not
+ * take it. A lost connection, a deadlock and the like are the database's own errors.
  */
 export async function appendAudit(client: PoolClient, record: AuditRecord): Promise<{ seq: number; hash: string }> {
+  try {
+    return await append(client, record)
+  } catch (error) {
+    const state = sqlstate(error)
+    if (state === null || /^(08|40|57|55)/.test(state)) throw error
+    throw new StorageError(`nothing was done, because it could not be recorded: ${messageOf(error)}`, {
+      code: 'audit-blocked',
+      kind: 'other',
+      remedy: 'See that the database has space and that its user may insert into audit_entry; bin/weir doctor helps.',
+      cause: error,
+    })
+  }
+}
+
+async function append(client: PoolClient, record: AuditRecord): Promise<{ seq: number; hash: string }> {
   const before = toJson(record.before)
   const after = toJson(record.after)
   const texts = { before: canonicalJson(before), after: canonicalJson(after) }
