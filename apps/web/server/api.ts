@@ -306,6 +306,16 @@ export const API = {
     }),
     answer: FlowsAnswer,
   },
+  'POST /api/v1/flows/_json': {
+    tag: 'traffic',
+    summary: 'Store interchange records',
+    description:
+      'The body is a JSON array, one object, or NDJSON, gzip accepted (Content-Encoding), at most 16 MiB unpacked and 20,000 records. Records keep their own times and need at least one. Empty texts are unknown, and a sampling rate of 0 is unknown and counted once. Records that cannot be read are answered by their place; the others are stored.',
+    answer: z.object({
+      stored: z.number(),
+      errors: z.array(z.object({ index: z.number(), detail: z.string() })),
+    }),
+  },
   'GET /api/v1/anomalies': {
     tag: 'anomalies',
     summary: 'What the detectors found, newest first',

@@ -1,8 +1,8 @@
+import { servicePort } from '@weir/db/contracts'
 import type { Address, FlowRecord } from '@weir/decoder'
 import { durationMs, houseTime } from './clock.ts'
 import { countryCode } from './country.ts'
 import type { GeoTables } from './geo-build.ts'
-import { servicePort } from './service-port.ts'
 
 /** What the collector adds to an exported record before it is stored. Reused for every flow. */
 export interface Enrichment {

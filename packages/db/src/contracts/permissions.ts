@@ -23,6 +23,8 @@ export const PERMISSIONS = {
   'traffic:read': row('network', 'network', 'yes', 'yes', 'yes'),
   /** Single flow records and whole addresses. */
   'traffic:raw': row('no', 'no', 'yes', 'yes', 'yes'),
+  /** Store flow records over HTTP. */
+  'traffic:ingest': row('no', 'no', 'yes', 'no', 'yes'),
   'traffic:export': row('no', 'no', 'yes', 'yes', 'yes'),
   /** Acknowledge, confirm or dismiss a risk. Admins configure, operators act. */
   'risk:decide': row('no', 'no', 'yes', 'yes', 'no'),
@@ -73,6 +75,7 @@ export const ROUTES = {
   'GET /api/v1/geo': 'traffic:read',
   'GET /api/v1/graph': 'traffic:read',
   'GET /api/v1/flows': 'traffic:raw',
+  'POST /api/v1/flows/_json': 'traffic:ingest',
   'GET /api/v1/anomalies': 'traffic:read',
   'GET /api/v1/anomalies/events': 'traffic:read',
   'GET /api/v1/anomalies/{id}': 'traffic:read',

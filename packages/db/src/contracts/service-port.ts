@@ -1,4 +1,5 @@
-import { ABSENT } from '@weir/decoder'
+/** As the decoder says it. */
+const ABSENT = -1
 
 const TCP = 6
 const UDP = 17
