@@ -71,7 +71,7 @@ export const protocolShare: DetectorFactory = (host, restored) => {
       why: `${(100 * share).toFixed(1)} % of the ${scope.flows.toLocaleString('en-US')} flows of this billing period ${name === 'all' ? '' : `at ${name} `}are ${word}${which === 'icmp' ? ` (${((100 * scope.icmpPackets) / Math.max(1, scope.packets)).toFixed(1)} % of the packets)` : ''}; the limit is 10 %.`,
       parts: [{ dimension: 'proto', value: which, share }],
       fresh: [],
-      filter: which === 'icmp' ? 'proto in (icmp, ipv6-icmp)' : 'etype = 2054',
+      filter: `${which === 'icmp' ? 'proto in (icmp, ipv6-icmp)' : 'etype = 2054'}${name === 'all' ? '' : ` and exporter = ${name}`}`,
       windows: 1,
     })
   }

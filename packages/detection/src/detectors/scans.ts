@@ -57,6 +57,8 @@ interface State {
   pairs: Map<string, Pair>
   sweeps: Map<string, Sweep>
   slow: Map<string, Slow>
+  /** Sources with enough ports that may still turn out to be fast, and when they are named all the same. */
+  due: Map<string, number>
   evicted: number
 }
 
@@ -66,6 +68,8 @@ function touch<T>(map: Map<string, T>, key: string, value: T, state: State): T {
   map.set(key, value)
   return value
 }
+
+const lasted = (ms: number) => (ms < 5_400_000 ? `${Math.max(1, Math.round(ms / 60_000))} min` : `${Math.round(ms / 3_600_000)} h`)
 
 /** Fold ports to ranges: 22, 80–83, 443. At most 12 pieces. */
 export function ranges(ports: Iterable<number>): string {
@@ -86,7 +90,13 @@ export function ranges(ports: Iterable<number>): string {
  * distinct failed ports in 24 h) is internet radiation: info, once a day.
  */
 export const scans: DetectorFactory = (host, restored) => {
-  const state = (restored as State | undefined) ?? { pairs: new Map(), sweeps: new Map(), slow: new Map(), evicted: 0 }
+  const state = (restored as State | undefined) ?? {
+    pairs: new Map(),
+    sweeps: new Map(),
+    slow: new Map(),
+    due: new Map(),
+    evicted: 0,
+  }
   const { networks } = host
 
   const vertical = (attempt: Attempt, now: number) => {
@@ -120,7 +130,7 @@ export const scans: DetectorFactory = (host, restored) => {
     const inside = networks.inside(client)
     const refused = pair.failed.size >= need && pair.made.size / tried < FAST.madeShare && pair.ratio >= LIMIT
     // Behind a proxy, a tarpit or a device that answers for everyone each port seems open: then the number alone speaks.
-    const answered = !refused && pair.system.size >= SYSTEM.ports
+    const answered = pair.made.size / tried >= FAST.madeShare && pair.system.size >= SYSTEM.ports
     if ((refused || answered) && now - pair.reported > 60_000) {
       pair.reported = now
       host.report({
@@ -158,24 +168,34 @@ export const scans: DetectorFactory = (host, restored) => {
     const ports = size(seen.ports)
     const need = seen.made === 0 ? SLOW_PORTS.silent : SLOW_PORTS.otherwise
     if (ports < need || seen.reported !== 0) return
+    // A fast scan reaches this number on its way to its own: ten minutes tell the two apart.
     seen.reported = now
+    if (now - seen.first >= FORGET_MS) nameSlow(attempt.client, seen, now)
+    else {
+      makeRoom(state.due, LIMIT_ENTRIES)
+      state.due.set(attempt.client, seen.first + FORGET_MS)
+    }
+  }
+
+  const nameSlow = (client: string, seen: Slow, now: number) => {
+    const ports = size(seen.ports)
     host.report({
       detector: 'port_scan',
       severity: 'info',
-      actor: attempt.client,
-      target: attempt.server,
-      entity: attempt.client,
+      actor: client,
+      target: seen.server,
+      entity: client,
       firstMs: seen.first,
       window: [seen.first, now],
       statistic: 'distinct_failed_ports_24h',
       unit: 'ports',
       value: Math.round(ports),
       expected: null,
-      threshold: need,
-      why: `${attempt.client} has tried ${Math.round(ports)} different ports here in ${Math.round((now - seen.first) / 3_600_000)} h without an answer: a slow scan, usual on the internet.`,
+      threshold: seen.made === 0 ? SLOW_PORTS.silent : SLOW_PORTS.otherwise,
+      why: `${client} has tried ${Math.round(ports)} different ports here in ${lasted(now - seen.first)} without an answer: a slow scan, usual on the internet.`,
       parts: [],
       fresh: [],
-      filter: `src_addr = ${attempt.client}`,
+      filter: `src_addr = ${client}`,
       windows: 1,
     })
   }
@@ -231,6 +251,14 @@ export const scans: DetectorFactory = (host, restored) => {
   return {
     id: 'port_scan',
     state,
+    tick(now) {
+      for (const [client, due] of state.due) {
+        if (due > now) continue
+        state.due.delete(client)
+        const seen = state.slow.get(client)
+        if (seen !== undefined) nameSlow(client, seen, now)
+      }
+    },
     settled(attempt, now) {
       if (attempt.answerOnly || attempt.outcome === 'unknown') return
       const { client, server, proto, port } = attempt
