@@ -42,8 +42,8 @@ export function refused(what: string, error: unknown): void {
   toast.error(what, { description: problem === null ? 'The cause is not known. Try again.' : `${problem.detail} ${problem.remedy ?? ''}` })
 }
 
-/** Acknowledge `id` after the seconds for taking it back. */
-export function useAcknowledge(): (id: string, name: string) => void {
+/** Acknowledge all of `ids` after the seconds for taking it back. One that somebody else was faster with is said and does not stop the others. */
+export function useAcknowledge(): (ids: readonly string[], name: string) => void {
   const client = useQueryClient()
   useEffect(() => {
     const flush = (): void => {
@@ -57,33 +57,38 @@ export function useAcknowledge(): (id: string, name: string) => void {
     return () => window.removeEventListener('pagehide', flush)
   }, [])
   return useCallback(
-    (id, name) => {
-      if (pending.has(id)) return
+    (wanted, name) => {
+      const ids = wanted.filter((id) => !pending.has(id))
+      const [first] = ids
+      if (first === undefined) return
       const send = async (): Promise<void> => {
-        try {
-          await decide({ id, action: 'acknowledge' })
-          await client.invalidateQueries({ queryKey: keys.anomalies.all })
-        } catch (error) {
-          refused('Not acknowledged', error)
-          void client.invalidateQueries({ queryKey: keys.anomalies.all })
-        } finally {
-          pending.delete(id)
-          changed()
+        const failures: unknown[] = []
+        for (const id of ids) {
+          // Taken away by the page's end, which has sent it.
+          if (!pending.has(id)) continue
+          try {
+            await decide({ id, action: 'acknowledge' })
+          } catch (error) {
+            failures.push(error)
+          }
         }
+        if (failures.length > 0)
+          refused(failures.length === 1 ? 'Not acknowledged' : `${failures.length} were not acknowledged`, failures[0])
+        await client.invalidateQueries({ queryKey: keys.anomalies.all })
+        for (const id of ids) pending.delete(id)
+        changed()
       }
-      pending.set(
-        id,
-        setTimeout(() => void send(), UNDO_MS),
-      )
+      const timer = setTimeout(() => void send(), UNDO_MS)
+      for (const id of ids) pending.set(id, timer)
       changed()
-      toast(`Acknowledged: ${name}`, {
-        id: `acknowledge-${id}`,
+      toast(ids.length === 1 ? `Acknowledged: ${name}` : `Acknowledged ${ids.length}: ${name}`, {
+        id: `acknowledge-${first}`,
         duration: UNDO_MS,
         action: {
           label: 'Undo',
           onClick: () => {
-            clearTimeout(pending.get(id))
-            pending.delete(id)
+            clearTimeout(timer)
+            for (const id of ids) pending.delete(id)
             changed()
           },
         },

@@ -1,6 +1,6 @@
 'use client'
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import type { AnomaliesAnswer, AnomalyAction, AnomalyCard, SuppressionsAnswer } from '@weir/db/contracts'
+import type { AnomaliesAnswer, AnomalyAction, AnomalyCard, AnomalySummary, SuppressionsAnswer } from '@weir/db/contracts'
 import { fetchJson } from './fetch-json.ts'
 import { keys, type Params } from './keys.ts'
 
@@ -24,14 +24,20 @@ export function useAnomalyGroups(params: Params, options: { enabled?: boolean } 
   })
 }
 
+/** The anomalies of one group, newest first. */
+export async function membersOf(params: Params, group: string, signal?: AbortSignal): Promise<AnomalySummary[]> {
+  const answer = await fetchJson<AnomaliesAnswer>(PATH, {
+    params: { ...params, limit: 1_000 },
+    ...(signal === undefined ? {} : { signal }),
+  })
+  return answer.anomalies.filter((anomaly) => anomaly.group === group)
+}
+
 /** The members of one group; `params` narrow the question to what the group can hold, `group` picks them out. */
 export function useAnomalyMembers(params: Params, group: string, enabled: boolean) {
   return useQuery({
     queryKey: keys.anomalies.group({ ...params, group }),
-    queryFn: async ({ signal }) => {
-      const answer = await fetchJson<AnomaliesAnswer>(PATH, { params: { ...params, limit: 1_000 }, signal })
-      return answer.anomalies.filter((anomaly) => anomaly.group === group)
-    },
+    queryFn: ({ signal }) => membersOf(params, group, signal),
     enabled,
   })
 }

@@ -46,7 +46,7 @@ export function Actions({ anomaly, className }: { anomaly: AnomalySummary; class
   return (
     <div className={className ?? 'flex flex-wrap gap-2'}>
       {can('acknowledge') ? (
-        <Button variant="primary" size="lg" disabled={pending} onClick={() => acknowledge(anomaly.id, name)}>
+        <Button variant="primary" size="lg" disabled={pending} onClick={() => acknowledge([anomaly.id], name)}>
           <Check /> {pending ? 'Acknowledged' : 'Acknowledge'}
         </Button>
       ) : null}

@@ -4,8 +4,8 @@ import { BellRing, Check, ChevronRight, House, Radar, Radio } from 'lucide-react
 import Link from 'next/link'
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs'
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
-import { useAnomaly, useAnomalyGroups, useAnomalyMembers } from '../../data/use-anomalies.ts'
-import { useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
+import { membersOf, useAnomaly, useAnomalyGroups, useAnomalyMembers } from '../../data/use-anomalies.ts'
+import { refused, useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
 import { useExporters } from '../../data/use-exporters.ts'
 import { useMay } from '../../data/use-profile.ts'
 import { dateTime, duration, exact } from '../format.ts'
@@ -177,7 +177,6 @@ export function AnomaliesScreen() {
 
 /** j and k move the focus from row to row; Enter opens, as on any button; a acknowledges the row that has the focus. */
 function useRowKeys(box: React.RefObject<HTMLDivElement | null>, closed: boolean): void {
-  const acknowledge = useAcknowledge()
   useEffect(() => {
     if (closed) return
     const onKey = (event: KeyboardEvent): void => {
@@ -197,14 +196,15 @@ function useRowKeys(box: React.RefObject<HTMLDivElement | null>, closed: boolean
         button?.focus()
         button?.closest('li')?.scrollIntoView({ block: 'nearest' })
         event.preventDefault()
-      } else if (event.key === 'a' && focused instanceof HTMLElement && focused.dataset.can === 'acknowledge' && current !== null) {
-        acknowledge(current, focused.dataset.name ?? '')
+      } else if (event.key === 'a' && focused instanceof HTMLElement) {
+        // The row's own button knows what belongs to it; where there is none, nothing can be acknowledged.
+        focused.closest('li')?.querySelector<HTMLButtonElement>('button[data-acknowledge]')?.click()
         event.preventDefault()
       }
     }
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
-  }, [box, closed, acknowledge])
+  }, [box, closed])
 }
 
 function Group({ title, count, more, children }: { title: string; count: number; more: boolean; children: ReactNode }) {
@@ -215,6 +215,11 @@ function Group({ title, count, more, children }: { title: string; count: number;
         <span className="text-[12px] text-muted">
           {exact(count)}
           {more ? '+' : ''}
+        </span>
+        <span aria-hidden className="ml-auto hidden grid-cols-[104px_84px_116px_96px] gap-x-3 text-[12px] text-muted md:grid">
+          <span>First seen</span>
+          <span>Lasted</span>
+          <span>State</span>
         </span>
       </header>
       {children}
@@ -251,12 +256,23 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
   const name = detectorName(anomaly.detector)
   const can = mayDecide && !pending && anomaly.actions.includes('acknowledge')
   const quiet = anomaly.state === 'dismissed' || anomaly.state === 'closed'
+  // A group is one matter: what is done with it is done with all that are alike.
+  const several = !inner && anomaly.members > 1
+  const onAcknowledge = async (): Promise<void> => {
+    if (!several) return acknowledge([anomaly.id], name)
+    try {
+      const members = await membersOf({ ...params, detector: anomaly.detector, severity: anomaly.severity, state: 'new' }, anomaly.group)
+      acknowledge([...new Set([anomaly.id, ...members.map((one) => one.id)])], name)
+    } catch (error) {
+      refused('Not acknowledged', error)
+    }
+  }
   const toggle = (what: 'members' | 'children') => setShown(shown === what ? null : what)
   return (
     <li className={cn('border-border border-t', inner && 'bg-bg')}>
       <div
         className={cn(
-          'group relative grid grid-cols-[20px_minmax(0,1fr)] gap-x-3 gap-y-1 py-2.5 pr-4 pl-4 hover:bg-raised md:grid-cols-[20px_minmax(0,1fr)_104px_84px_116px_96px] md:items-start',
+          'group relative grid grid-cols-[20px_minmax(0,1fr)] items-start gap-x-3 gap-y-1 py-2.5 pr-4 pl-4 hover:bg-raised md:grid-cols-[20px_minmax(0,1fr)_104px_84px_116px_96px] ',
           inner && 'pl-10',
           opened && 'bg-accent-soft hover:bg-accent-soft',
         )}
@@ -279,8 +295,6 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
           <button
             type="button"
             data-row={anomaly.id}
-            data-name={name}
-            data-can={can ? 'acknowledge' : undefined}
             aria-haspopup="dialog"
             onClick={() => onOpen(anomaly.id)}
             className="block w-full text-left before:absolute before:inset-0 before:content-[''] focus-visible:outline-offset-4"
@@ -323,13 +337,15 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
           </span>
           <span className="relative flex justify-end max-md:ml-auto">
             {can ? (
-              <Button
-                size="sm"
-                className="max-md:h-9 max-md:px-3"
-                onClick={() => acknowledge(anomaly.id, name)}
-                aria-label={`Acknowledge: ${name}`}
-              >
-                <Check /> Ack
+              <Button size="sm" data-acknowledge className="max-md:h-9 max-md:px-3" onClick={() => void onAcknowledge()}>
+                <Check />
+                <span>
+                  Ack
+                  <span className="sr-only">
+                    nowledge{several ? ' all' : ''}: {name}
+                  </span>
+                  {several ? ` ${exact(anomaly.members)}` : ''}
+                </span>
               </Button>
             ) : null}
           </span>

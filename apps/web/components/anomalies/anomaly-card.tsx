@@ -196,11 +196,11 @@ function Figures({ card }: { card: Card }) {
         </Figure>
         <Figure name="Counts from">{amount(card.unit, card.threshold)}</Figure>
       </dl>
-      {card.baseline === null || card.baseline.times.length === 0 ? (
+      {card.baseline === null || !card.baseline.values.some((value) => value !== null && value > 0) ? (
         <p className="text-[13px] text-muted">
           {card.explorer === null
             ? 'The course over time is of single hosts; your role sees networks.'
-            : 'No stored sum can draw its course: the flows have been cleared away, or this is counted over more than traffic sums hold.'}
+            : 'Its course over time cannot be drawn: no traffic of it is stored, or it is counted over more than traffic sums hold.'}
         </p>
       ) : (
         <>
@@ -242,7 +242,7 @@ function Parts({ card }: { card: Card }) {
             ))}
           </p>
         )}
-        <div className="grid gap-x-6 gap-y-4 @2xl:grid-cols-2">
+        <div className="grid gap-x-6 gap-y-4 empty:hidden @2xl:grid-cols-2">
           {dimensions.map((dimension) => (
             <div key={dimension} className="min-w-0">
               <h3 className="mb-1 font-medium text-[12px] text-muted">{dimensionName(dimension)}</h3>

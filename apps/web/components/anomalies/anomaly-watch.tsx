@@ -1,6 +1,6 @@
 'use client'
 import { usePathname, useRouter } from 'next/navigation'
-import { useEffect, useMemo, useRef } from 'react'
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { toast } from 'sonner'
 import { useOpenAnomalies } from '../../data/use-anomalies.ts'
 import { onAnomaly } from '../../live/socket.ts'
@@ -80,9 +80,15 @@ export function AnomalyWatch() {
 /** How many warnings and criticals are open, for a navigation entry; nothing when there are none. */
 export function OpenCount({ className }: { className?: string }) {
   const open = useOpenAnomalies()
+  // The navigation takes over late, when the answer may be here already; the server has drawn it without.
+  const inBrowser = useSyncExternalStore(
+    () => () => undefined,
+    () => true,
+    () => false,
+  )
   const counts = openCounts(open.data?.anomalies ?? [])
   const total = counts.critical + counts.warning
-  if (total === 0) return null
+  if (total === 0 || !inBrowser) return null
   return (
     <span
       data-testid="open-anomalies"

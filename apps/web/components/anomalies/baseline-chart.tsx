@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { Area, AreaChart, CartesianGrid, ReferenceArea, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
 import { niceTicks, timeTicks } from '../../data/transform.ts'
 import { axisTime, dateTime, duration, si, significant, utc } from '../format.ts'
+import { leadingEmpty } from './model.ts'
 import { amount } from './words.ts'
 
 type Baseline = NonNullable<AnomalyCard['baseline']>
@@ -22,13 +23,13 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
     observer.observe(element)
     return () => observer.disconnect()
   }, [])
-  const rows = useMemo(
-    () => baseline.times.map((time, index) => ({ time, value: baseline.values[index] ?? 0 })),
-    [baseline.times, baseline.values],
-  )
+  const rows = useMemo(() => {
+    const all = baseline.times.map((time, index) => ({ time, value: baseline.values[index] ?? null }))
+    return all.slice(leadingEmpty(all.map((row) => row.value)))
+  }, [baseline.times, baseline.values])
   const first = rows[0]?.time ?? 0
   const end = (rows.at(-1)?.time ?? 0) + baseline.bucketSeconds * 1000
-  const peak = Math.max(0, ...rows.map((row) => row.value))
+  const peak = Math.max(0, ...rows.map((row) => row.value ?? 0))
   // A threshold far above everything would press the line to the floor: it is then said in words only.
   const threshold = baseline.threshold !== null && baseline.threshold <= peak * 4 ? baseline.threshold : null
   const ticks = niceTicks(Math.max(peak, threshold ?? 0, baseline.expected ?? 0), 3)
@@ -84,7 +85,9 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
                     <p className="text-muted" title={utc(time)}>
                       {dateTime(time)}, {duration(baseline.bucketSeconds)} mean
                     </p>
-                    <p className="mt-0.5 font-medium">{amount(baseline.unit, typeof value === 'number' ? value : null)}</p>
+                    <p className="mt-0.5 font-medium">
+                      {typeof value === 'number' ? amount(baseline.unit, value) : 'No data was being received.'}
+                    </p>
                   </div>
                 ) : null
               }}
@@ -115,6 +118,7 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
               fill="var(--chart-1)"
               fillOpacity={0.16}
               isAnimationActive={false}
+              connectNulls={false}
               dot={false}
               activeDot={{ r: 3, fill: 'var(--chart-1)', stroke: 'var(--surface)' }}
             />

@@ -77,10 +77,28 @@ export const isOpen = (anomaly: AnomalySummary): boolean =>
   anomaly.suppressed_by === null &&
   (anomaly.ended === null || anomaly.state === 'new')
 
+/** Open anomalies that belong together: one matter for one person. */
+export interface OpenGroup {
+  /** The most urgent member. */
+  head: AnomalySummary
+  members: AnomalySummary[]
+}
+
+/** What is open, by group, the most urgent first. */
+export function openGroups(anomalies: readonly AnomalySummary[]): OpenGroup[] {
+  const groups = new Map<string, OpenGroup>()
+  for (const one of anomalies.filter(isOpen).toSorted(byUrgency)) {
+    const group = groups.get(one.group)
+    if (group === undefined) groups.set(one.group, { head: one, members: [one] })
+    else group.members.push(one)
+  }
+  return [...groups.values()]
+}
+
 export function openCounts(anomalies: readonly AnomalySummary[]): { critical: number; warning: number } {
-  const open = anomalies.filter(isOpen)
-  const critical = open.filter((one) => one.severity === 'critical').length
-  return { critical, warning: open.length - critical }
+  const groups = openGroups(anomalies)
+  const critical = groups.filter((group) => group.head.severity === 'critical').length
+  return { critical, warning: groups.length - critical }
 }
 
 /** The browser tab's title with the number of open anomalies before it: '(3) Overview · Weir'. */
@@ -124,4 +142,13 @@ export function step(ids: readonly string[], current: string | null, by: 1 | -1)
   const at = current === null ? -1 : ids.indexOf(current)
   if (at < 0) return (by === 1 ? ids[0] : ids.at(-1)) ?? null
   return ids[Math.min(ids.length - 1, Math.max(0, at + by))] ?? null
+}
+
+/**
+ * How many buckets at the start can be left out of a picture because nothing is in them yet: hours before the first flow would press what
+ * matters into a corner. Some emptiness is kept, a fifth of the rest, so that the beginning is seen as one.
+ */
+export function leadingEmpty(values: readonly (number | null)[]): number {
+  const first = values.findIndex((value) => value !== null && value > 0)
+  return first < 0 ? 0 : Math.max(0, first - Math.max(3, Math.ceil((values.length - first) / 5)))
 }

@@ -17,7 +17,7 @@ import { cn } from '../ui/cn.ts'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
 import { Ends, SeverityMark } from './marks.tsx'
-import { byUrgency, isOpen, lastedSeconds } from './model.ts'
+import { lastedSeconds, type OpenGroup, openGroups } from './model.ts'
 import { detectorName } from './runbooks.ts'
 import { allowSound, ring } from './sound.ts'
 import { useNow } from './use-now.ts'
@@ -31,9 +31,10 @@ export function OnCallScreen() {
   const pending = usePending()
   const now = useNow(5_000)
   const profile = useProfile()
-  const all = (open.data?.anomalies ?? []).filter(isOpen).toSorted(byUrgency)
-  const waiting = all.filter((one) => one.state === 'new' && !pending.has(one.id))
-  const taken = all.filter((one) => one.state !== 'new' || pending.has(one.id))
+  const anomalies = open.data?.anomalies ?? []
+  const untouched = (one: AnomalySummary): boolean => one.state === 'new' && !pending.has(one.id)
+  const waiting = openGroups(anomalies.filter(untouched))
+  const taken = openGroups(anomalies.filter((one) => !untouched(one)))
   const mayAct = profile.data?.actions.includes('risk:decide') ?? false
   return (
     <div className="mx-auto flex max-w-[1080px] flex-col gap-4">
@@ -66,8 +67,8 @@ export function OnCallScreen() {
             </section>
           ) : (
             <ul className="flex flex-col gap-3" aria-label="To acknowledge">
-              {waiting.map((one) => (
-                <BigRow key={one.id} anomaly={one} now={now} mayAct={mayAct} />
+              {waiting.map((group) => (
+                <BigRow key={group.head.id} group={group} now={now} mayAct={mayAct} />
               ))}
             </ul>
           )}
@@ -77,8 +78,8 @@ export function OnCallScreen() {
                 Taken <span className="font-normal text-muted">{exact(taken.length)}</span>
               </h2>
               <ul>
-                {taken.map((one) => (
-                  <SmallRow key={one.id} anomaly={one} now={now} pending={pending.has(one.id)} />
+                {taken.map((group) => (
+                  <SmallRow key={group.head.id} group={group} now={now} pending={pending.has(group.head.id)} />
                 ))}
               </ul>
             </section>
@@ -93,7 +94,7 @@ export function OnCallScreen() {
   )
 }
 
-function Top({ waiting }: { waiting: readonly AnomalySummary[] | null }) {
+function Top({ waiting }: { waiting: readonly OpenGroup[] | null }) {
   const { status } = useLive()
   const [sound, setSound] = useState(false)
   useEffect(() => {
@@ -103,7 +104,7 @@ function Top({ waiting }: { waiting: readonly AnomalySummary[] | null }) {
         ring(notice.severity === 'critical')
     })
   }, [sound])
-  const critical = waiting?.filter((one) => one.severity === 'critical').length ?? 0
+  const critical = waiting?.filter((group) => group.head.severity === 'critical').length ?? 0
   return (
     <header className="flex items-center justify-between gap-3">
       <div className="min-w-0">
@@ -132,7 +133,8 @@ function Top({ waiting }: { waiting: readonly AnomalySummary[] | null }) {
   )
 }
 
-function BigRow({ anomaly, now, mayAct }: { anomaly: AnomalySummary; now: number; mayAct: boolean }) {
+function BigRow({ group, now, mayAct }: { group: OpenGroup; now: number; mayAct: boolean }) {
+  const { head: anomaly, members } = group
   const acknowledge = useAcknowledge()
   const name = detectorName(anomaly.detector)
   return (
@@ -142,7 +144,10 @@ function BigRow({ anomaly, now, mayAct }: { anomaly: AnomalySummary; now: number
         anomaly.severity === 'critical' ? 'border-critical/60' : 'border-border',
       )}
     >
-      <Link href={`/anomalies/${encodeURIComponent(anomaly.id)}`} className="flex flex-col gap-1.5 p-4 active:bg-raised sm:hover:bg-raised">
+      <Link
+        href={`/anomalies/${encodeURIComponent(anomaly.id)}`}
+        className="flex min-w-0 flex-col gap-1.5 p-4 active:bg-raised sm:flex-1 sm:hover:bg-raised"
+      >
         <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px]">
           <SeverityMark severity={anomaly.severity} />
           <span className="text-muted">
@@ -160,17 +165,25 @@ function BigRow({ anomaly, now, mayAct }: { anomaly: AnomalySummary; now: number
           <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
         </span>
         <span className="text-[14px] leading-[21px] [overflow-wrap:anywhere]">{anomaly.sentence}</span>
-        <Ends anomaly={anomaly} className="text-[13px]" />
+        <span className="flex flex-wrap items-center gap-x-3 text-[13px]">
+          <Ends anomaly={anomaly} />
+          {members.length === 1 ? null : <span className="text-muted">and {exact(members.length - 1)} alike</span>}
+        </span>
       </Link>
       {mayAct && anomaly.actions.includes('acknowledge') ? (
-        <div className="border-border border-t p-2">
+        <div className="border-border p-2 max-sm:border-t sm:pr-4">
           <Button
             variant="primary"
-            className="h-12 w-full text-[15px]"
-            onClick={() => acknowledge(anomaly.id, name)}
-            aria-label={`Acknowledge: ${name}`}
+            className="h-12 w-full text-[15px] sm:w-auto sm:px-5"
+            onClick={() =>
+              acknowledge(
+                members.map((one) => one.id),
+                name,
+              )
+            }
           >
-            <Check className="!size-5" /> Acknowledge
+            <Check className="!size-5" /> Acknowledge{members.length === 1 ? '' : ` all ${exact(members.length)}`}
+            <span className="sr-only">: {name}</span>
           </Button>
         </div>
       ) : null}
@@ -178,7 +191,8 @@ function BigRow({ anomaly, now, mayAct }: { anomaly: AnomalySummary; now: number
   )
 }
 
-function SmallRow({ anomaly, now, pending }: { anomaly: AnomalySummary; now: number; pending: boolean }) {
+function SmallRow({ group, now, pending }: { group: OpenGroup; now: number; pending: boolean }) {
+  const { head: anomaly, members } = group
   return (
     <li className="border-border border-t">
       <Link
@@ -187,7 +201,10 @@ function SmallRow({ anomaly, now, pending }: { anomaly: AnomalySummary; now: num
       >
         <SeverityMark severity={anomaly.severity} word={false} />
         <span className="min-w-0 flex-1">
-          <span className="block truncate font-medium text-[14px]">{detectorName(anomaly.detector)}</span>
+          <span className="block truncate font-medium text-[14px]">
+            {detectorName(anomaly.detector)}
+            {members.length === 1 ? '' : ` × ${exact(members.length)}`}
+          </span>
           <span className="block truncate text-[12.5px] text-muted">
             {pending
               ? 'acknowledged by you'
@@ -237,7 +254,13 @@ function ExportProblems() {
     return problem === null ? [] : [{ one, problem }]
   })
   return (
-    <section className="self-start overflow-hidden rounded-lg border border-border bg-surface" aria-labelledby="export-problems">
+    <section
+      className={cn(
+        'self-start overflow-hidden rounded-lg border border-border bg-surface max-lg:w-full',
+        problems.length > 0 && 'max-lg:order-first',
+      )}
+      aria-labelledby="export-problems"
+    >
       <h2 id="export-problems" className="flex items-center gap-2 px-4 pt-3 pb-2 font-semibold text-[13px]">
         <Router aria-hidden className="size-4 text-muted" /> Export
       </h2>

@@ -31,7 +31,17 @@ export function Providers({ nonce, children }: { nonce: string | undefined; chil
         <NuqsAdapter>{children}</NuqsAdapter>
         <Toaster
           position="bottom-right"
+          // Above the phone's bar, so that neither covers the other.
+          mobileOffset={{ bottom: 'calc(68px + env(safe-area-inset-bottom))', left: 12, right: 12 }}
           toastOptions={{
+            actionButtonStyle: {
+              background: 'var(--accent)',
+              color: 'var(--accent-foreground)',
+              height: 32,
+              padding: '0 12px',
+              fontSize: 13,
+              fontWeight: 600,
+            },
             style: {
               background: 'var(--popover)',
               color: 'var(--foreground)',

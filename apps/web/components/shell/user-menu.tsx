@@ -38,7 +38,7 @@ export function UserMenu({ name, email, role }: { name: string; email: string; r
         aria-label={`Account: ${name}, ${ROLE_NAMES[role]}`}
         className="grid size-8 cursor-pointer place-items-center rounded-full bg-accent-soft font-semibold text-[11.5px] text-accent hover:bg-raised"
       >
-        {initials(name)}
+        <span aria-hidden="true">{initials(name)}</span>
       </MenuTrigger>
       <MenuContent align="end" className="w-60">
         <div className="px-2 pt-2 pb-2.5">
