@@ -34,6 +34,8 @@ Lines that cannot be read are reported with their number and cause, counted, and
 
 /** Lines of one transaction. */
 const CHUNK = 20_000
+/** Chunks that are stored at the same time, over a connection each: encoding goes on meanwhile. */
+const WRITERS = 2
 /** A line longer than this is no flow record. */
 const LINE_MAX = 1 << 20
 /** Problems of one file written out; the rest is counted. */
@@ -104,9 +106,10 @@ export async function importFile(
   const flow = createImportedFlow()
   const exporters = new Map<string, number>()
   const done = [...known.done]
-  const spare = [0, 1].map(() => new FlowBatch({ rows: CHUNK, bytes: CHUNK * 400 }))
-  let batch = spare.pop() ?? new FlowBatch({ rows: CHUNK })
-  let writing: Promise<void> = Promise.resolve()
+  const fresh = () => new FlowBatch({ rows: CHUNK, bytes: CHUNK * 400 })
+  const spare: FlowBatch[] = []
+  let batch = fresh()
+  const writing = new Set<Promise<void>>()
   let failure: unknown = null
   let line = 0
   let first = 1
@@ -117,26 +120,29 @@ export async function importFile(
     if (++report.problems <= SHOWN) say(`${path}:${line}: ${cause}`)
     else if (report.problems === SHOWN + 1) say(`${path}: more such lines are only counted`)
   }
-  /** Hand the chunk that ends at `last` to the database, one at a time, and go on with the other batch. */
+  /** Hand the chunk that ends at `last` to the database and go on with another batch. */
   const seal = async (last: number) => {
     if (last < first) return
     const chunk = { sha256, firstLine: first, lastLine: last, batch }
     first = last + 1
-    await writing
+    while (writing.size >= WRITERS) await Promise.race(writing)
     if (failure !== null) throw failure
     const full = batch
-    batch = spare.pop() ?? new FlowBatch({ rows: CHUNK, bytes: CHUNK * 400 })
-    writing = store(chunk, say, path).then(
-      ({ stored, refused }) => {
-        report.rows += stored
-        report.problems += refused
-        full.reset()
-        spare.push(full)
-      },
-      (error: unknown) => {
-        failure = error
-      },
-    )
+    batch = spare.pop() ?? fresh()
+    const work: Promise<void> = store(chunk, say, path)
+      .then(
+        ({ stored, refused }) => {
+          report.rows += stored
+          report.problems += refused
+          full.reset()
+          spare.push(full)
+        },
+        (error: unknown) => {
+          failure = error
+        },
+      )
+      .finally(() => writing.delete(work))
+    writing.add(work)
   }
   const store = async (chunk: Parameters<typeof writeImportChunk>[2], tell: typeof say, name: string) => {
     const rows = chunk.batch.rows
@@ -189,7 +195,7 @@ export async function importFile(
     if (line - first + 1 >= CHUNK) await seal(line)
   }
   await seal(line)
-  await writing
+  await Promise.all(writing)
   if (failure !== null) throw failure
   if (lowest <= highest) {
     report.first = new Date(lowest)
