@@ -4,6 +4,8 @@ import { ACK, type FlowEvent, ICMP, ICMPV6, PSH, RST, SYN, scale, TCP } from './
 /** One direction of a conversation, stitched over active-timeout records. `flags` is -1 while no record carried any. */
 export interface Direction {
   records: number
+  /** Packets as they were seen, before scaling: attempts and answers are judged by these. */
+  observed: number
   packets: number
   bytes: number
   flags: number
@@ -24,6 +26,8 @@ export interface Conversation {
   bPort: number
   proto: number
   exporter: string
+  /** Some of it was seen through sampling: what is not there may just not have been picked. */
+  sampled: boolean
   seenMs: number
   touchedMs: number
   forward: Direction
@@ -74,7 +78,15 @@ export function conversationState(): ConversationState {
   return { open: new Map(), waiting: [], services: new Map(), evicted: 0, sweptMs: 0 }
 }
 
-const direction = (): Direction => ({ records: 0, packets: 0, bytes: 0, flags: -1, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 })
+const direction = (): Direction => ({
+  records: 0,
+  observed: 0,
+  packets: 0,
+  bytes: 0,
+  flags: -1,
+  firstMs: Number.POSITIVE_INFINITY,
+  lastMs: 0,
+})
 
 /**
  * The ports that tell conversations apart. An echo request and its reply carry type and code where ports would be, and would not meet:
@@ -120,6 +132,7 @@ export function track(state: ConversationState, event: FlowEvent, now: number): 
       bPort: dstPort,
       proto: event.proto,
       exporter: event.exporter,
+      sampled: false,
       seenMs: now,
       touchedMs: event.endMs,
       forward: direction(),
@@ -137,7 +150,9 @@ export function track(state: ConversationState, event: FlowEvent, now: number): 
   }
   const side = forward ? conversation.forward : conversation.backward
   const by = scale(event)
+  if (by > 1) conversation.sampled = true
   side.records++
+  side.observed += event.packets
   side.packets += event.packets * by
   side.bytes += event.bytes * by
   if (event.tcpFlags >= 0) side.flags = Math.max(side.flags, 0) | event.tcpFlags
@@ -155,7 +170,7 @@ const bareAnswer = (d: Direction) =>
   (d.flags & PSH) === 0 &&
   ((d.flags & RST) !== 0
     ? (d.flags & SYN) === 0 || (d.flags & ACK) !== 0
-    : (d.flags & (SYN | ACK)) === (SYN | ACK) && d.packets <= 6 && (d.flags & 1) === 0)
+    : (d.flags & (SYN | ACK)) === (SYN | ACK) && d.observed <= 6 && (d.flags & 1) === 0)
 
 function known(state: ConversationState, host: string, port: number): boolean {
   return (state.services.get(`${host}|${port}`)?.size ?? 0) >= SERVICE_PEERS
@@ -183,9 +198,9 @@ function decideOpener(state: ConversationState, c: Conversation): 'a' | 'b' {
 function decideOutcome(c: Conversation, up: Direction, down: Direction): Conversation['outcome'] {
   if (c.proto === TCP) {
     if (up.records === 0) return bareAnswer(down) ? 'failed' : 'unknown'
-    if (up.flags < 0) return down.packets >= 3 && up.packets >= 3 ? 'made' : 'unknown'
-    if ((up.flags & SYN) !== 0 && (up.flags & ACK) === 0) return up.packets <= 6 ? 'failed' : 'unknown'
-    if (down.records > 0 && (down.flags & RST) !== 0 && (down.flags & (SYN | PSH)) === 0 && up.packets <= 2) return 'failed'
+    if (up.flags < 0) return down.observed >= 3 && up.observed >= 3 ? 'made' : 'unknown'
+    if ((up.flags & SYN) !== 0 && (up.flags & ACK) === 0) return up.observed <= 6 ? 'failed' : 'unknown'
+    if (down.records > 0 && (down.flags & RST) !== 0 && (down.flags & (SYN | PSH)) === 0 && up.observed <= 2) return 'failed'
     return (up.flags & (ACK | PSH)) !== 0 ? 'made' : 'failed'
   }
   return down.records > 0 ? 'made' : 'failed'

@@ -258,3 +258,31 @@ describe('half of a conversation', () => {
     )
   })
 })
+
+describe('through sampling', () => {
+  it('a big download whose requests were not picked is no flood; the same unsampled and unasked is', () => {
+    const download = (samplingRate: number) =>
+      Array.from({ length: 4 }, (_, i) =>
+        flow(T0 + i * 10_000, {
+          src: '198.51.100.9',
+          dst: '203.0.113.10',
+          srcPort: 443,
+          dstPort: 50_000,
+          proto: 17,
+          tcpFlags: -1,
+          packets: 400_000 / samplingRate,
+          bytes: 500_000_000 / samplingRate,
+          endMs: T0 + i * 10_000 + 9_900,
+          samplingRate,
+        }),
+      )
+    expect(named(download(16), 'ddos')).toEqual([])
+    expect(named(download(1), 'ddos').length).toBeGreaterThan(0)
+  })
+  it('browsing seen by its SYNs alone is no sweep; a sweep of another port is', () => {
+    const syns = (dstPort: number) =>
+      Array.from({ length: 40 }, (_, i) => flow(T0 + i * 2_000, { src: '10.0.0.9', dst: `198.51.100.${i + 1}`, dstPort, samplingRate: 16 }))
+    expect(named(syns(443), 'host_scan')).toEqual([])
+    expect(named(syns(3389), 'host_scan').length).toBeGreaterThan(0)
+  })
+})

@@ -24,7 +24,10 @@ const UNSOLICITED = 0.7
 const PACKETS = { floor: 300, times: 8, sources: 50 }
 const BITS = { floor: 10e6, times: 8, sources: 50 }
 const FLOWS = { floor: 10, times: 8, sources: 200 }
-/** FastNetMon-like ceilings that fire without any baseline. */
+/**
+ * FastNetMon-like ceilings that fire without any baseline, and from a single source too, unless sampled: there the few packets that asked
+ * for a big download are seldom picked, so that it looks unasked.
+ */
 const CEILING = { packets: 20_000, bits: 1e9, flows: 3_500 }
 const Z = 6
 /** A prefix is bombed when no address of it takes more than this share. */
@@ -47,12 +50,14 @@ function rule(host: HostTraffic, window: Window): Rule | null {
   const packetLimit = Math.max(PACKETS.floor, PACKETS.times * p.expected)
   const bitLimit = Math.max(BITS.floor, BITS.times * b.expected * 8)
   const flowLimit = Math.max(FLOWS.floor, FLOWS.times * f.expected)
+  const sampled = window.observed < window.packets / 2
+  const ceiling = (value: number, limit: number) => value >= limit && (!sampled || sources >= PACKETS.sources)
   const met: Omit<Rule, 'strong'>[] = []
-  if (pps >= CEILING.packets || (p.z >= Z && pps >= packetLimit && sources >= PACKETS.sources))
+  if (ceiling(pps, CEILING.packets) || (p.z >= Z && pps >= packetLimit && sources >= PACKETS.sources))
     met.push({ statistic: 'packets', unit: 'packets/s', value: pps, expected: p.expected, threshold: packetLimit })
-  if (bps >= CEILING.bits || (b.z >= Z && bps >= bitLimit && sources >= BITS.sources))
+  if (ceiling(bps, CEILING.bits) || (b.z >= Z && bps >= bitLimit && sources >= BITS.sources))
     met.push({ statistic: 'bytes', unit: 'bit/s', value: bps, expected: b.expected * 8, threshold: bitLimit })
-  if (fps >= CEILING.flows || (f.z >= Z && fps >= flowLimit && sources >= FLOWS.sources))
+  if (ceiling(fps, CEILING.flows) || (f.z >= Z && fps >= flowLimit && sources >= FLOWS.sources))
     met.push({ statistic: 'flows', unit: 'flows/s', value: fps, expected: f.expected, threshold: flowLimit })
   const [first] = met
   return first === undefined ? null : { ...first, strong: met.some((m) => m.value >= 10 * m.threshold) }
@@ -135,7 +140,7 @@ export const ddos: DetectorFactory = (host: Host, restored) => {
       value: r.value,
       expected: r.expected,
       threshold: r.threshold,
-      why: `${crowd ? 'Many made connections' : kind(window)}: ${round(r.value)} ${r.unit} to ${traffic.address} from ${sources >= 65 ? 'about ' : ''}${round(sources)} addresses; usual for this hour ${round(r.expected)}. ${Math.round((100 * window.unsolicited) / window.packets)} % of the packets came unasked.`,
+      why: `${crowd ? 'Many made connections' : kind(window)}: ${round(r.value)} ${r.unit} to ${traffic.address} from ${sources >= 65 ? 'about ' : ''}${round(sources)} ${sources === 1 ? 'address' : 'addresses'}; usual for this hour ${round(r.expected)}. ${Math.round((100 * window.unsolicited) / window.packets)} % of the packets came unasked.`,
       parts: floodParts(window),
       fresh: [],
       filter: `dst_addr = ${traffic.address}`,

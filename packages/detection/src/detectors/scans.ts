@@ -21,6 +21,7 @@ const FORGET_MS = 600_000
 const DAY_MS = 86_400_000
 /** Pairs and sweeps kept at once; the least recently touched goes first, one that has scored last. */
 const LIMIT_ENTRIES = 200_000
+const WEB_PORTS = new Set([80, 443, 8080, 8443])
 /** Answers of these come late or from elsewhere: role, not scan. */
 const QUIET_UDP = new Set([53, 123, 443])
 
@@ -202,6 +203,8 @@ export const scans: DetectorFactory = (host, restored) => {
 
   const horizontal = (attempt: Attempt, now: number) => {
     const echo = attempt.proto === ICMP || attempt.proto === ICMPV6
+    // Of an ordinary connection sampling often picks the SYN alone; browsing is many hosts on a web port.
+    if (attempt.conversation.sampled && WEB_PORTS.has(attempt.port) && networks.inside(attempt.client)) return
     const port = echo ? 'icmp echo' : `${attempt.proto === TCP ? 'tcp' : 'udp'}/${attempt.port}`
     const key = `${attempt.client}|${port}`
     let sweep = state.sweeps.get(key)
