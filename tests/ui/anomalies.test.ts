@@ -1,6 +1,7 @@
 import { ANOMALY_STATES, type AnomalySummary } from '@weir/db/contracts'
 import { describe, expect, it } from 'vitest'
 import {
+  anomalyOf,
   byUrgency,
   explorerQuery,
   isOpen,
@@ -124,6 +125,26 @@ describe('the list', () => {
   it('says how long something lasted: to now while it goes on, else to the last sight of it', () => {
     expect(lastedSeconds(anomaly('a'), NOW)).toBe(600)
     expect(lastedSeconds(anomaly('a', { ended: new Date(NOW).toISOString() }), NOW + 1e6)).toBe(590)
+  })
+})
+
+describe('a flow', () => {
+  const flow = (src: string, dst: string, at = NOW - 60_000) => ({ src_addr: src, dst_addr: dst, time_flow_end_ns: `${at}000000` })
+  const flood = anomaly('flood', { severity: 'critical', target: '203.0.113.0/24' })
+  const scan = anomaly('scan', { actor: '192.0.2.7', target: '203.0.113.9' })
+
+  it('goes with the worst anomaly from whose actor, to whose target and at whose time it is', () => {
+    expect(anomalyOf(flow('192.0.2.7', '203.0.113.9'), [scan])?.id).toBe('scan')
+    expect(anomalyOf(flow('192.0.2.7', '203.0.113.9'), [scan, flood])?.id).toBe('flood')
+    expect(anomalyOf(flow('198.51.100.1', '203.0.113.77'), [scan, flood])?.id).toBe('flood')
+  })
+
+  it('goes with none when it is the answer, another host, or another hour', () => {
+    expect(anomalyOf(flow('203.0.113.9', '192.0.2.7'), [scan, flood])).toBeNull()
+    expect(anomalyOf(flow('192.0.2.8', '203.0.113.9'), [scan])).toBeNull()
+    expect(anomalyOf(flow('192.0.2.7', '203.0.113.9', NOW - 7_200_000), [scan])).toBeNull()
+    expect(anomalyOf(flow('192.0.2.7', '203.0.113.9'), [anomaly('all', { actor: null, target: null })])).toBeNull()
+    expect(anomalyOf(flow('::1', '2001:db8::1'), [flood])).toBeNull()
   })
 })
 

@@ -1,4 +1,14 @@
-import type { AnomalyAction, AnomalyState, AnomalySummary, Severity } from '@weir/db/contracts'
+import {
+  type AnomalyAction,
+  type AnomalyState,
+  type AnomalySummary,
+  type FlowObject,
+  formatAddress,
+  maskAddress,
+  parseAddress,
+  type Severity,
+} from '@weir/db/contracts'
+import { nanosToMillis } from '../format.ts'
 
 /** What lists of anomalies are made of. Pure. */
 
@@ -151,4 +161,36 @@ export function step(ids: readonly string[], current: string | null, by: 1 | -1)
 export function leadingEmpty(values: readonly (number | null)[]): number {
   const first = values.findIndex((value) => value !== null && value > 0)
   return first < 0 ? 0 : Math.max(0, first - Math.max(3, Math.ceil((values.length - first) / 5)))
+}
+
+/** A finding is made at the end of what it saw. */
+const BEFORE_MS = 5 * 60_000
+const AFTER_MS = 60_000
+
+/** Whether an address is the one named, or lies in the prefix named. */
+function lies(address: FlowObject[string] | undefined, named: string): boolean {
+  if (typeof address !== 'string') return false
+  if (address === named) return true
+  const [network = '', length] = named.split('/')
+  const host = parseAddress(address)
+  const prefix = length === undefined ? null : parseAddress(network)
+  return host !== null && prefix !== null && host.family === prefix.family && formatAddress(maskAddress(host, Number(length))) === network
+}
+
+/**
+ * The anomaly that a flow goes with: from its actor, to its target, at its time. Judged by addresses and time, for a stored flow carries no
+ * mark; the worst one where several fit.
+ */
+export function anomalyOf(flow: FlowObject, anomalies: readonly AnomalySummary[]): AnomalySummary | null {
+  const at = nanosToMillis(flow.time_flow_end_ns) ?? nanosToMillis(flow.time_received_ns)
+  if (at === null) return null
+  let worst: AnomalySummary | null = null
+  for (const one of anomalies) {
+    if (one.actor === null && one.target === null) continue
+    if (at < Date.parse(one.first_seen) - BEFORE_MS || at > Date.parse(one.last_seen) + AFTER_MS) continue
+    if (one.actor !== null && !lies(flow.src_addr, one.actor)) continue
+    if (one.target !== null && !lies(flow.dst_addr, one.target)) continue
+    if (worst === null || byUrgency(one, worst) < 0) worst = one
+  }
+  return worst
 }

@@ -2,6 +2,7 @@
 import type { FlowObject } from '@weir/db/contracts'
 import { ChevronDown, ChevronUp, Filter, TriangleAlert } from 'lucide-react'
 import { useView } from '../../data/view.ts'
+import { FlowAnomaly } from '../anomalies/flow-mark.tsx'
 import { dateTime, duration } from '../format.ts'
 import { Button } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
@@ -55,6 +56,7 @@ function Detail({ flow, onClose, onStep }: { flow: FlowObject; onClose: () => vo
           <span className="text-[12px] text-muted">to</span>
           <End flow={flow} side="dst" />
         </div>
+        <FlowAnomaly flow={flow} />
         {doubts.length === 0 ? null : (
           <ul className="flex flex-col gap-2 rounded-md border border-warn/40 bg-warn-soft p-3 text-[13px] leading-relaxed">
             {doubts.map((doubt) => (

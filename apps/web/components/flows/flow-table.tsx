@@ -3,6 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import type { FlowObject } from '@weir/db/contracts'
 import { TriangleAlert } from 'lucide-react'
 import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { FlowMark } from '../anomalies/flow-mark.tsx'
 import { bytes, clock, count, duration, nanosToMillis } from '../format.ts'
 import { Badge } from '../ui/badge.tsx'
 import { cn } from '../ui/cn.ts'
@@ -77,7 +78,7 @@ export function FlowTable({
     if (opened !== null) rows.scrollToIndex(opened, { align: 'auto' })
   }, [opened, rows])
 
-  const template = `${columns.map((column) => column.width).join(' ')} 28px`
+  const template = `${columns.map((column) => column.width).join(' ')} 34px`
   const least = columns.reduce((sum, column) => sum + (Number(/\d+/.exec(column.width)?.[0]) || 100) + 12, 60)
   return (
     <div
@@ -96,7 +97,7 @@ export function FlowTable({
                 </th>
               ))}
               <th scope="col">
-                <span className="sr-only">Doubts</span>
+                <span className="sr-only">Anomalies and doubts</span>
               </th>
             </tr>
           </thead>
@@ -140,7 +141,8 @@ export function FlowTable({
                     )}
                   </td>
                 ))}
-                <td className="flex justify-end">
+                <td className="flex items-center justify-end gap-1">
+                  <FlowMark flow={flow} />
                   <Doubts flow={flow} />
                 </td>
               </tr>
