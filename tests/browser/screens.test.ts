@@ -17,6 +17,7 @@ const PLACES = [
   ['/map', 'main canvas'],
   ['/services', '.react-flow__edge'],
   ['/exporters', 'main tbody tr, main [role="row"], main article, main li'],
+  ['/audit', 'main ol li'],
   ['/settings', 'main'],
 ] as const
 const SHOTS = path.join(ROOT, 'test-results', 'screens')

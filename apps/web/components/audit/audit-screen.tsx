@@ -123,8 +123,15 @@ export function AuditScreen() {
           </EmptyState>
         </Panel>
       ) : (
-        days(entries).map(([day, list]) => (
-          <Day key={day} day={day} entries={list} names={names} onOpen={(seq) => void setKeys({ entry: seq })} />
+        days(entries).map(([day, list], index, all) => (
+          <Day
+            key={day}
+            day={day}
+            entries={list}
+            more={answer.hasNextPage && index === all.length - 1}
+            names={names}
+            onOpen={(seq) => void setKeys({ entry: seq })}
+          />
         ))
       )}
       {answer.hasNextPage ? (
@@ -152,11 +159,14 @@ function days(entries: readonly AuditEntry[]): [day: string, entries: AuditEntry
 function Day({
   day,
   entries,
+  more,
   names,
   onOpen,
 }: {
   day: string
   entries: readonly AuditEntry[]
+  /** The day goes on in entries that are not loaded. */
+  more: boolean
   names: Readonly<Record<string, string>>
   onOpen: (seq: number) => void
 }) {
@@ -167,6 +177,7 @@ function Day({
         {day}
         <span className="font-normal text-[12px] text-muted">
           {entries.length} {entries.length === 1 ? 'entry' : 'entries'}
+          {more ? ' so far' : ''}
         </span>
       </h2>
       <Panel>

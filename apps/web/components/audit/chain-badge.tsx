@@ -24,7 +24,11 @@ export function ChainBadge({ state }: { state: AuditState }) {
           <Icon aria-hidden className={tone} /> {word}
         </Button>
       </PopoverTrigger>
-      <PopoverContent align="end" className="w-[min(380px,calc(100vw-32px))] p-4 text-[13px] leading-relaxed">
+      <PopoverContent
+        align="end"
+        aria-label="State of the audit log"
+        className="w-[min(380px,calc(100vw-32px))] p-4 text-[13px] leading-relaxed"
+      >
         <h2 className={cn('mb-1 font-semibold', problem !== null && 'text-critical')}>
           {problem !== null ? 'The log was tampered with' : verified === null ? 'The log is being verified' : 'The log is whole'}
         </h2>

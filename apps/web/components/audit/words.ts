@@ -30,6 +30,14 @@ const VERBS: Readonly<Record<string, string>> = {
   'home-networks.set': 'set',
   'demo.remove': 'removed',
   'audit.export': 'exported',
+  'anomaly.acknowledge': 'acknowledged',
+  'anomaly.confirm': 'confirmed as a risk',
+  'anomaly.dismiss': 'dismissed',
+  'anomaly.close': 'closed',
+  'anomaly.reopen': 'reopened',
+  'suppression.add': 'added',
+  'suppression.change': 'changed',
+  'suppression.end': 'ended',
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -55,7 +63,7 @@ const split = (id: string): [kind: string, rest: string] => {
   return at < 0 ? [id, ''] : [id.slice(0, at), id.slice(at + 1)]
 }
 
-export const verbOf = (entry: AuditEntry): string => VERBS[entry.event] ?? entry.event
+export const verbOf = (entry: AuditEntry): string => VERBS[entry.event] ?? `recorded “${entry.event}” for`
 
 /** Who, for people: a name where there is one. */
 export function actorName(actor: string, names: Readonly<Record<string, string>>): string {

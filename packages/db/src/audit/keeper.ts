@@ -9,8 +9,10 @@ import type { AuditHead, AuditProblem } from './verify.ts'
 
 /** How often it is asked whether a checkpoint is due, and new entries are verified. */
 const TICK_MS = 15_000
-/** How often the whole chain is read from its beginning. */
+/** The whole chain is read from its beginning once an hour at least, a short one once a minute at most: a third of a percent of the time goes into it. */
 const WHOLE_MS = 3_600_000
+const WHOLE_LEAST_MS = 60_000
+const WHOLE_SHARE = 300
 
 export interface AuditKeeper {
   /** Begin: verify the whole chain, then keep signing and verifying until `close`. */
@@ -32,6 +34,7 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
   let failure: string | null = null
   let problem: AuditProblem | null = null
   let verified: { head: AuditHead; at: Date; wholeAt: Date } | null = null
+  let wholeEveryMs = WHOLE_LEAST_MS
   let rights: Rights = { changeable: false, role: true }
   let timer: NodeJS.Timeout | undefined
   let work: Promise<void> = Promise.resolve()
@@ -45,11 +48,12 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
 
   async function verify(): Promise<void> {
     const now = new Date()
+    const whole = verified === null || now.getTime() - verified.wholeAt.getTime() >= wholeEveryMs
     // A problem stays until the whole chain was read again and found to hold.
-    const whole = verified === null || problem !== null || now.getTime() - verified.wholeAt.getTime() >= WHOLE_MS
-    if (whole && problem !== null && verified !== null && now.getTime() - verified.wholeAt.getTime() < 10 * TICK_MS) return
+    if (problem !== null && !whole) return
     const trusted = trustedKeys(dataDir)
     const verdict = await verifyStored(pool, { dataDir, trusted, from: whole ? undefined : verified?.head })
+    if (whole) wholeEveryMs = Math.min(WHOLE_MS, Math.max(WHOLE_LEAST_MS, (Date.now() - now.getTime()) * WHOLE_SHARE))
     if (verdict.problem !== null && verdict.problem.message !== problem?.message) {
       log(new Error(verdict.problem.message), 'the audit log was tampered with')
     }
