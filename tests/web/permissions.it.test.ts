@@ -48,7 +48,8 @@ describe('the inventory', () => {
     const served: string[] = []
     for (const { kind, path: where } of built) {
       if (kind !== 'route' || BESIDE.includes(where)) continue
-      const source = readFileSync(path.join(ROOT, 'apps/web/app', where, 'route.ts'), 'utf8')
+      // A folder that begins with an underscore would be private: it is spelled %5F.
+      const source = readFileSync(path.join(ROOT, 'apps/web/app', where.replaceAll('/_', '/%5F'), 'route.ts'), 'utf8')
       for (const match of source.matchAll(/export (?:const|async function|function) (GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\b/g)) {
         served.push(`${match[1]} ${where.replace(/\[(\w+)\]/g, '{$1}')}`)
       }

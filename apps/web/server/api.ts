@@ -8,6 +8,7 @@ import {
   AuditState,
   DIMENSIONS,
   ExportersAnswer,
+  FlowObject,
   FlowsAnswer,
   GeoAnswer,
   GraphAnswer,
@@ -35,6 +36,8 @@ export interface Operation {
   path?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodType
+  /** A body that the handler reads itself, for the document: JSON or NDJSON of these. */
+  bulk?: z.ZodType
   /** null: 204, nothing to say. */
   answer: z.ZodType | null
   /** Status of success when it is not 200 (or 204 without an answer). */
@@ -311,6 +314,7 @@ export const API = {
     summary: 'Store interchange records',
     description:
       'The body is a JSON array, one object, or NDJSON, gzip accepted (Content-Encoding), at most 16 MiB unpacked and 20,000 records. Records keep their own times and need at least one. Empty texts are unknown, and a sampling rate of 0 is unknown and counted once. Records that cannot be read are answered by their place; the others are stored.',
+    bulk: z.union([FlowObject, z.array(FlowObject)]),
     answer: z.object({
       stored: z.number(),
       errors: z.array(z.object({ index: z.number(), detail: z.string() })),

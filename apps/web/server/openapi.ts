@@ -36,15 +36,27 @@ function describe(key: RouteKey, operation: Operation): ZodOpenApiOperationObjec
             ...(operation.query === undefined ? {} : { query: operation.query }),
           },
         }),
-    ...(operation.body === undefined
+    ...((operation.body ?? operation.bulk) === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: operation.body } } } }),
+      : {
+          requestBody: {
+            required: true,
+            content: Object.fromEntries(
+              (operation.bulk === undefined ? ['application/json'] : ['application/json', 'application/x-ndjson']).map((type) => [
+                type,
+                { schema: operation.body ?? operation.bulk },
+              ]),
+            ),
+          },
+        }),
     responses: {
       [`${status}` as '200']:
         operation.answer === null
           ? { description: 'Done.' }
           : { description: operation.summary, content: { 'application/json': { schema: operation.answer } } },
-      ...(operation.query === undefined && operation.body === undefined ? {} : { '400': problem('A parameter or the body is not valid.') }),
+      ...(operation.query === undefined && operation.body === undefined && operation.bulk === undefined
+        ? {}
+        : { '400': problem('A parameter or the body is not valid.') }),
       ...(action === 'open' ? {} : { '401': problem('No session and no valid token.'), '403': problem('The role does not allow it.') }),
       ...(operation.path === undefined ? {} : { '404': problem('Nothing with this identifier.') }),
       default: problem('Any other refusal or failure; `remedy` says what to do.'),
