@@ -13,6 +13,14 @@ export function openApi(): Record<string, unknown> {
 
 const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: ProblemDetails } } })
 
+/** What a request carries: JSON, or for bulk routes JSON or NDJSON. */
+function requestBody({ body, bulk }: Operation) {
+  const schema = body ?? bulk
+  if (schema === undefined) return {}
+  const types = bulk === undefined ? ['application/json'] : ['application/json', 'application/x-ndjson']
+  return { requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema }])) } }
+}
+
 function describe(key: RouteKey, operation: Operation): ZodOpenApiOperationObject {
   const action = ROUTES[key]
   const [method = '', path = ''] = key.split(' ')
@@ -36,19 +44,7 @@ function describe(key: RouteKey, operation: Operation): ZodOpenApiOperationObjec
             ...(operation.query === undefined ? {} : { query: operation.query }),
           },
         }),
-    ...((operation.body ?? operation.bulk) === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: Object.fromEntries(
-              (operation.bulk === undefined ? ['application/json'] : ['application/json', 'application/x-ndjson']).map((type) => [
-                type,
-                { schema: operation.body ?? operation.bulk },
-              ]),
-            ),
-          },
-        }),
+    ...requestBody(operation),
     responses: {
       [`${status}` as '200']:
         operation.answer === null
