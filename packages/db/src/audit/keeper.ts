@@ -35,7 +35,7 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
   let problem: AuditProblem | null = null
   let verified: { head: AuditHead; at: Date; wholeAt: Date } | null = null
   let wholeEveryMs = WHOLE_LEAST_MS
-  let rights: Rights = { changeable: false, role: true }
+  let rights: Rights = NO_RIGHTS
   let timer: NodeJS.Timeout | undefined
   let work: Promise<void> = Promise.resolve()
   let closed = false
@@ -126,27 +126,28 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
 }
 
 interface Rights {
-  /** The connecting user owns the tables or is a superuser: triggers and the chain are what protects them. */
+  /** The connecting user could change the tables: triggers and the chain are what protects them. */
   changeable: boolean
-  /** The role weir_app is there. */
-  role: boolean
+  superuser: boolean
 }
 
 async function readRights(pool: Pool): Promise<Rights> {
   const { rows } = await pool.query<Rights>(
-    `select has_table_privilege('audit_entry', 'UPDATE') as changeable, exists (select from pg_roles where rolname = 'weir_app') as role`,
+    `select has_table_privilege('audit_entry', 'UPDATE') as changeable, current_setting('is_superuser') = 'on' as superuser`,
   )
-  return rows[0] ?? { changeable: false, role: true }
+  return rows[0] ?? NO_RIGHTS
 }
+const NO_RIGHTS: Rights = { changeable: false, superuser: false }
 
 /** What weakens the log here. Not a fault: every change still shows. */
 function warningsOf(rights: Rights): string[] {
   if (!rights.changeable) return []
-  return rights.role
-    ? ['The database user owns it: changes are refused by triggers and shown by the chain, not prevented by rights.']
+  const held = 'changes to it are refused by triggers and shown by the chain, not prevented by rights.'
+  return rights.superuser
+    ? [`The database user is a superuser: ${held}`]
     : [
-        'The database user owns it and may create no role: changes are refused by triggers and shown by the chain, not prevented by rights. ' +
-          'A database administrator can create the role weir_app with select and insert on audit_entry and audit_checkpoint.',
+        `The database user owns it and may make no role: ${held} A database administrator can make the role weir_audit the owner of ` +
+          'audit_entry and audit_checkpoint, with select and insert for this user.',
       ]
 }
 
