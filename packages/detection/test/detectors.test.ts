@@ -169,6 +169,17 @@ describe('beacon, exfil, retry storm', () => {
     const known = series(5, (h) => upload(T0 + h * 3_600_000, '198.51.100.99'))
     expect(named([...background(1.2), ...known, ...upload(start, '198.51.100.99')], 'exfil').filter((f) => f.firstMs >= start)).toEqual([])
   })
+  it('what an outside client fetches from an own service is context, not an upload', () => {
+    const start = T0 + 26 * 3_600_000
+    const served = series(30, (i) => {
+      const at = start + i * 20_000
+      return connection(at, '198.51.100.200', '10.0.0.7', 443, { srcPort: 41_000 + i }).map((f) =>
+        f.src === '10.0.0.7' ? { ...f, bytes: 9_000_000, packets: 7_000 } : f,
+      )
+    })
+    const found = named([...background(1.2), ...served], 'exfil')
+    expect(new Set(found.map((f) => f.severity))).toEqual(new Set(['info']))
+  })
   it('a client that hammers its service is a retry storm; the same growth with usual connections is not', () => {
     const usual = series(120, (m) => series(4, (i) => connection(T0 + m * 60_000 + i * 9_000 + i, '10.0.5.1', '10.0.6.1', 8_443)))
     const at = T0 + 121 * 60_000

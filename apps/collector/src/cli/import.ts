@@ -21,6 +21,7 @@ import {
   writeImportChunk,
 } from '@weir/db/ingest'
 import { maintain } from '@weir/db/maintain'
+import { migrate } from '@weir/db/migrate'
 import { databaseUrl } from '../config.ts'
 import { Enricher } from '../enrich/enrich.ts'
 import { loadGeoData } from '../enrich/geo-data.ts'
@@ -61,10 +62,11 @@ export async function run(args: string[]): Promise<number> {
     return 2
   }
   const dataDir = resolve(process.env.WEIR_DATA_DIR ?? '.weir')
-  const pool = createPool({ connectionString: databaseUrl(process.env, dataDir), applicationName: 'weir-import', max: 4 })
+  const url = databaseUrl(process.env, dataDir)
+  const pool = createPool({ connectionString: url, applicationName: 'weir-import', max: 4 })
   let bad = 0
   try {
-    const engine = await readEngine(pool)
+    const engine = await engineOf(pool, url)
     const geo = await loadGeoData(dataDir, process.env.WEIR_GEO_DIR?.trim() || null)
     const enricher = new Enricher(geo)
     for (const file of args) {
@@ -85,6 +87,17 @@ export async function run(args: string[]): Promise<number> {
     return bad > 0 ? 1 : 0
   } finally {
     await pool.end()
+  }
+}
+
+/** An empty database gets its tables; one of an older version is left to whoever runs it. */
+async function engineOf(pool: Pool, url: string): Promise<Engine> {
+  try {
+    return await readEngine(pool)
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'not-migrated') throw error
+    const { engine } = await migrate(url, { log: (line) => process.stderr.write(`${line}\n`) })
+    return engine
   }
 }
 

@@ -1,7 +1,7 @@
 import { finished } from 'node:stream/promises'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Pool } from '../connection.ts'
-import { messageOf, StorageError } from '../errors.ts'
+import { messageOf, StorageError, sqlstate } from '../errors.ts'
 import type { Engine } from '../migrate.ts'
 import { ensurePartitions } from '../partitions.ts'
 import type { FlowBatch } from './batch.ts'
@@ -21,11 +21,20 @@ export interface ImportFile {
 
 /** Begin (or resume) the import of the file with these contents. */
 export async function beginImport(pool: Pool, file: { sha256: string; name: string; bytes: number }): Promise<ImportFile> {
-  await pool.query('insert into import_file (sha256, name, bytes) values ($1, $2, $3) on conflict (sha256) do nothing', [
-    file.sha256,
-    file.name,
-    file.bytes,
-  ])
+  try {
+    await pool.query('insert into import_file (sha256, name, bytes) values ($1, $2, $3) on conflict (sha256) do nothing', [
+      file.sha256,
+      file.name,
+      file.bytes,
+    ])
+  } catch (error) {
+    if (sqlstate(error) !== '42P01') throw error
+    throw new StorageError('the database is of an older version of Weir', {
+      code: 'database-older',
+      remedy: 'Run bin/weir migrate, or start Weir once: it brings the tables up to date.',
+      cause: error,
+    })
+  }
   const { rows } = await pool.query<{ finished_at: Date | null; rows: string; problems: string }>(
     'select finished_at, rows, problems from import_file where sha256 = $1',
     [file.sha256],

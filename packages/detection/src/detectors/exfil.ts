@@ -28,6 +28,8 @@ interface State {
   sources: Map<string, Source>
   /** Inside hosts per outside address, up to 4: rare for the organisation is at most two. */
   users: Map<string, Set<string>>
+  /** Pairs in which the outside opened the connection: it fetches, which is what an own service is for. */
+  fetched: Set<string>
   lookedMs: number
 }
 
@@ -43,7 +45,13 @@ const megabytes = (bytes: number) => `${(bytes / 1e6).toLocaleString('en-US', { 
  * what came back, six times its median hour. 200 MB, or two further facts, make it critical.
  */
 export const exfil: DetectorFactory = (host, restored) => {
-  const state = (restored as State | undefined) ?? { pairs: new Map(), sources: new Map(), users: new Map(), lookedMs: 0 }
+  const state = (restored as State | undefined) ?? {
+    pairs: new Map(),
+    sources: new Map(),
+    users: new Map(),
+    fetched: new Set(),
+    lookedMs: 0,
+  }
   const pairOf = (inside: string, outside: string, at: number): Pair => {
     const key = `${inside}|${outside}`
     const hour = Math.floor(at / HOUR_MS)
@@ -89,6 +97,11 @@ export const exfil: DetectorFactory = (host, restored) => {
         if (pair !== undefined) pairOf(event.dst, event.src, event.endMs).down += event.bytes * by
       }
     },
+    settled(attempt) {
+      if (attempt.outcome !== 'made' || !host.networks.outside(attempt.client) || !host.networks.inside(attempt.server)) return
+      makeRoom(state.fetched, LIMIT)
+      state.fetched.add(`${attempt.server}|${attempt.client}`)
+    },
     tick(now) {
       if (now - state.lookedMs < LOOK_MS) return
       state.lookedMs = now
@@ -106,10 +119,11 @@ export const exfil: DetectorFactory = (host, restored) => {
         const rare = (state.users.get(outside)?.size ?? 0) <= 2
         const learning = now - host.sinceMs < NEW_MS
         const critical = pair.up >= BYTES.critical || (rare && !learning && new Date(now).getUTCHours() < 6)
+        const fetched = state.fetched.has(key)
         pair.reported = now
         host.report({
           detector: 'exfil',
-          severity: learning ? 'info' : critical ? 'critical' : 'warning',
+          severity: learning || fetched ? 'info' : critical ? 'critical' : 'warning',
           actor: inside,
           target: outside,
           entity: key,
@@ -120,7 +134,7 @@ export const exfil: DetectorFactory = (host, restored) => {
           value: pair.up,
           expected: usual,
           threshold: Math.max(BYTES.warning, TIMES_MEDIAN * usual),
-          why: `${inside} sent ${megabytes(pair.up)} to ${outside} in this hour and got ${megabytes(pair.down)} back; its usual hour to all destinations is ${megabytes(usual)}. First contact ${new Date(pair.first).toISOString().slice(0, 16)}Z.`,
+          why: `${inside} sent ${megabytes(pair.up)} to ${outside} in this hour and got ${megabytes(pair.down)} back; its usual hour to all destinations is ${megabytes(usual)}. First contact ${new Date(pair.first).toISOString().slice(0, 16)}Z.${fetched ? ' The outside address opened the connections.' : ''}`,
           parts: [],
           fresh: ['destination', ...(rare ? ['used by at most two hosts here'] : [])],
           filter: `src_addr = ${inside} and dst_addr = ${outside}`,
