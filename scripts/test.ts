@@ -174,8 +174,9 @@ const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome>
   },
   { name: 'types', does: 'strict types of every workspace', run: types },
   { name: 'unit', does: 'pure tests', run: vitest('unit') },
-  { name: 'integration', does: 'on a real PostgreSQL (and on WEIR_TEST_TIMESCALE_URL)', run: vitest('integration') },
+  // Before the integration tests: some of them start the web app.
   { name: 'build', does: 'the web app', run: webBuild },
+  { name: 'integration', does: 'on a real PostgreSQL (and on WEIR_TEST_TIMESCALE_URL)', run: vitest('integration') },
   { name: 'exporters', does: 'softflowd and pmacct against nfdump', run: vitest('exporters') },
   { name: 'system', does: 'the whole product from npm start', run: vitest('system'), built: true },
   { name: 'browser', does: 'screens in a real Chromium', run: vitest('browser'), built: true },
