@@ -43,6 +43,7 @@ export class Child {
   #stopping = false
   #timer: NodeJS.Timeout | null = null
   #last: string[] = []
+  readonly #told = new Set<string>()
   #exited: Promise<void> = Promise.resolve()
 
   constructor(options: ChildOptions) {
@@ -85,13 +86,16 @@ export class Child {
       .join('\n')
   }
 
-  #line(line: string, loud: boolean): void {
+  #line(line: string): void {
     this.#log.write(`${line}\n`)
     const { level, text } = readable(line)
     if (text.trim() === '') return
     this.#last.push(text)
     if (this.#last.length > 40) this.#last.shift()
-    if (level >= (this.#options.level ?? 40) || loud) say.warn(this.#options.name, text)
+    // The same warning, from three listeners or every minute, is told once; the log has them all.
+    if (level < (this.#options.level ?? 40) || this.#told.has(text)) return
+    if (this.#told.size < 500) this.#told.add(text)
+    say.warn(this.#options.name, text)
   }
 
   #launch(): void {
@@ -99,8 +103,8 @@ export class Child {
     const started = Date.now()
     const child = spawn(process.execPath, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     this.#process = child
-    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#line(line, false))
-    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => this.#line(line, false))
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#line(line))
+    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => this.#line(line))
     this.#exited = new Promise((resolve) => {
       let done = false
       const over = (how: string, finished: boolean) => {

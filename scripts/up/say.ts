@@ -36,13 +36,21 @@ export async function step<T>(what: string, work: () => Promise<T>, detail: (res
   return result
 }
 
+const LEVELS: Record<string, number> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 }
+
+/** pino's level as its number; some write the word. */
+function levelOf(level: unknown): number {
+  if (typeof level === 'number') return level
+  return typeof level === 'string' ? (LEVELS[level] ?? 30) : 30
+}
+
 /** A line of a child's output made fit for the screen: pino's JSON becomes its message, control characters go. */
 export function readable(line: string): { level: number; text: string } {
   if (line.startsWith('{')) {
     try {
       const entry: unknown = JSON.parse(line)
       if (typeof entry === 'object' && entry !== null && 'msg' in entry) {
-        const level = 'level' in entry && typeof entry.level === 'number' ? entry.level : 30
+        const level = levelOf('level' in entry ? entry.level : undefined)
         const err =
           'err' in entry && typeof entry.err === 'object' && entry.err !== null && 'message' in entry.err ? `: ${entry.err.message}` : ''
         const remedy = 'remedy' in entry && typeof entry.remedy === 'string' ? ` → ${entry.remedy}` : ''

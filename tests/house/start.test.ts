@@ -134,6 +134,7 @@ describe('messages', () => {
       level: 50,
       text: 'ab: why → do',
     })
+    expect(readable('{"level":"warn","msg":"w"}')).toEqual({ level: 40, text: 'w' })
     expect(readable('plain')).toEqual({ level: 30, text: 'plain' })
   })
 })
