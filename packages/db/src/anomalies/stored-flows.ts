@@ -48,9 +48,17 @@ export async function* readStoredFlows(pool: Pool, from: Date, to: Date): AsyncG
     const { rows: exporters } = await client.query<{ id: number; address: string }>('select id, host(address) as address from exporter')
     const names = new Map(exporters.map((e) => [e.id, e.address]))
     await client.query(`declare flows no scroll cursor for ${SELECT} order by f.time, f.time_flow_start_ns, f.batch`, [from, to])
+    const fetch = () => client.query<unknown[]>({ text: `fetch ${PAGE} from flows`, rowMode: 'array' })
+    // The next page is under way while this one is judged.
+    let next = fetch()
     for (;;) {
-      const { rows } = await client.query<unknown[]>({ text: `fetch ${PAGE} from flows`, rowMode: 'array' })
+      const { rows } = await next
       if (rows.length === 0) break
+      if (rows.length === PAGE) {
+        next = fetch()
+        // Whoever stops reading does not wait for it; a failure is met at the next turn.
+        next.catch(() => undefined)
+      }
       yield rows.map((r): StoredFlow => {
         const endMs = Math.floor(number(r[0]))
         return {
