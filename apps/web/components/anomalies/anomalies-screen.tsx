@@ -330,7 +330,7 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
             <Ago at={Date.parse(anomaly.first_seen)} />
           </span>
           <span className="md:pt-0.5" title="How long it has lasted">
-            {now === 0 ? '' : duration(lastedSeconds(anomaly, now))}
+            {now === 0 ? '' : lastedSeconds(anomaly, now) < 1 ? 'a moment' : duration(lastedSeconds(anomaly, now))}
           </span>
           <span>
             <StateMark state={anomaly.state} pending={pending} />
@@ -542,6 +542,8 @@ function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void
 
 function SidePanel({ id, onClose }: { id: string | null; onClose: () => void }) {
   const answer = useAnomaly(id)
+  const last = useRef(id)
+  if (id !== null) last.current = id
   return (
     <Dialog open={id !== null} onOpenChange={(open) => !open && onClose()}>
       {id === null ? null : (
@@ -549,6 +551,11 @@ function SidePanel({ id, onClose }: { id: string | null; onClose: () => void }) 
           title={answer.data === undefined ? 'Anomaly' : detectorName(answer.data.detector)}
           className="sm:w-[min(760px,calc(100vw-48px))]"
           bodyClassName="bg-bg"
+          onCloseAutoFocus={(event) => {
+            // Back to the row, so that the walk with j and k goes on where it was; a dialog without a trigger would leave the focus nowhere.
+            event.preventDefault()
+            document.querySelector<HTMLButtonElement>(`button[data-row="${CSS.escape(last.current ?? '')}"]`)?.focus()
+          }}
         >
           {answer.data !== undefined ? (
             <AnomalyCard card={answer.data} panel />

@@ -34,11 +34,12 @@ export function UserMenu({ name, email, role }: { name: string; email: string; r
   }
   return (
     <Menu>
-      <MenuTrigger
-        aria-label={`Account: ${name}, ${ROLE_NAMES[role]}`}
-        className="grid size-8 cursor-pointer place-items-center rounded-full bg-accent-soft font-semibold text-[11.5px] text-accent hover:bg-raised"
-      >
+      <MenuTrigger className="grid size-8 cursor-pointer place-items-center rounded-full bg-accent-soft font-semibold text-[11.5px] text-accent hover:bg-raised">
+        {/* The name as text and not as a label: a label must hold what is seen, and initials are in no name. */}
         <span aria-hidden="true">{initials(name)}</span>
+        <span className="sr-only">
+          Account: {name}, {ROLE_NAMES[role]}
+        </span>
       </MenuTrigger>
       <MenuContent align="end" className="w-60">
         <div className="px-2 pt-2 pb-2.5">
