@@ -1,5 +1,5 @@
 'use client'
-import type { AnomalySummary } from '@weir/db/contracts'
+import { type AnomalySummary, INTERNAL_NETWORKS } from '@weir/db/contracts'
 import { BellRing, Check, ChevronRight, House, Radar, Radio } from 'lucide-react'
 import Link from 'next/link'
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs'
@@ -531,8 +531,14 @@ function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void
           ) : null}
           <p className="mt-2">
             {home.length === 0
-              ? 'Inside are private addresses; home networks are not set.'
-              : `Inside are ${home.slice(0, 4).join(', ')}${home.length > 4 ? ` and ${home.length - 4} more` : ''}.`}
+              ? 'Inside are private addresses.'
+              : `Inside are ${home.slice(0, 4).join(', ')}${home.length > 4 ? ` and ${home.length - 4} more` : ''}.`}{' '}
+            {home.every((network) => INTERNAL_NETWORKS.includes(network))
+              ? 'With your public prefixes among them, attacks on those can be told from traffic that only passes. '
+              : ''}
+            <Link href="/settings/networks" className="text-accent underline-offset-2 hover:underline">
+              Home networks
+            </Link>
           </p>
         </>
       )}

@@ -38,7 +38,7 @@ export function OnCallScreen() {
   const mayAct = profile.data?.actions.includes('risk:decide') ?? false
   return (
     <div className="mx-auto flex max-w-[1080px] flex-col gap-4">
-      <Top waiting={open.data === undefined ? null : waiting} />
+      <Top waiting={open.data === undefined ? null : waiting} taken={taken.length} mayAct={mayAct} />
       {profile.data !== undefined && !mayAct ? (
         <p className="flex items-start gap-2 text-[13px] text-muted">
           <LockKeyhole aria-hidden className="mt-0.5 size-4 shrink-0" />
@@ -94,7 +94,7 @@ export function OnCallScreen() {
   )
 }
 
-function Top({ waiting }: { waiting: readonly OpenGroup[] | null }) {
+function Top({ waiting, taken, mayAct }: { waiting: readonly OpenGroup[] | null; taken: number; mayAct: boolean }) {
   const { status } = useLive()
   const [sound, setSound] = useState(false)
   useEffect(() => {
@@ -109,7 +109,13 @@ function Top({ waiting }: { waiting: readonly OpenGroup[] | null }) {
     <header className="flex items-center justify-between gap-3">
       <div className="min-w-0">
         <h1 className="font-semibold text-[22px] leading-7 tracking-tight" aria-live="polite">
-          {waiting === null ? 'On-call' : waiting.length === 0 ? 'All taken' : `${exact(waiting.length)} to acknowledge`}
+          {waiting === null
+            ? 'On-call'
+            : waiting.length === 0
+              ? taken === 0
+                ? 'All quiet'
+                : 'All taken'
+              : `${exact(waiting.length)} ${mayAct ? 'to acknowledge' : 'not taken yet'}`}
         </h1>
         <p className="flex flex-wrap items-center gap-x-3 text-[13px] text-muted">
           {critical > 0 ? <span className="font-medium text-critical">{exact(critical)} critical</span> : null}
