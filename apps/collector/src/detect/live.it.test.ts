@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { anomalyCard } from '@weir/db/queries'
 import { createTestDatabase, seededRandom, type TestDatabase, testEngines } from '@weir/db/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -114,6 +116,39 @@ async function live(database: TestDatabase, at: { second: number; interrupt: (da
   await until('the writes', () => running.detect?.status?.unwritten === 0)
 }
 
+/** A receiver of webhooks: detector, kind and class of each message, in the order in which they came. */
+async function listener(database: TestDatabase): Promise<string[]> {
+  const told: string[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (piece) => {
+      body += piece
+    })
+    request.on('end', () => {
+      const message: { detector: string; kind: string; class: string } = JSON.parse(body)
+      told.push(`${message.detector} ${message.kind} ${message.class}`)
+      response.writeHead(204).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  clean.push(
+    () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  )
+  const { port } = server.address() as AddressInfo
+  const setting = {
+    allowHttp: true,
+    allowPrivate: true,
+    allowedHosts: ['127.0.0.1'],
+    webhooks: [{ name: 'test', url: `http://127.0.0.1:${port}/`, secret: 'sixteen characters or more' }],
+  }
+  await database.pool.query(`insert into setting (key, value) values ('notifications', $1)`, [JSON.stringify(setting)])
+  return told
+}
+
 interface Row {
   id: string
   detector: string
@@ -166,7 +201,15 @@ describe('the role detect', { timeout: 120_000 }, () => {
   ])('a restart in the middle of an attack, %s, opens nothing twice', async (_name, interrupt) => {
     const database = await createTestDatabase('postgres')
     clean.push(() => database.drop())
+    const told = await listener(database)
     await live(database, { second: 406, interrupt })
+    await until('the messages', async () => {
+      const { rows } = await database.pool.query<{ n: number }>('select count(*)::int as n from notification where sent_at is null')
+      return rows[0]?.n === 0
+    })
+    expect(told.length).toBeGreaterThan(0)
+    expect(new Set(told).size).toBe(told.length)
+    expect(told).toContain('ddos paged page')
     const rows = await stored(database)
     const keys = rows.map((row) => `${row.detector} ${row.entity}`)
     expect(new Set(keys).size).toBe(keys.length)

@@ -25,7 +25,6 @@ export async function deliverDue(
   deliver: (notification: DueNotification) => Promise<DeliveryOutcome>,
   options: { now?: Date; limit?: number; holdMs?: number } = {},
 ): Promise<number> {
-  const now = options.now ?? new Date()
   const { rows } = await pool.query<{
     id: string
     anomaly_id: string
@@ -35,12 +34,13 @@ export async function deliverDue(
     payload: unknown
     attempts: number
   }>(
-    `update notification n set due_at = $2, attempts = attempts + 1
-     from (select id from notification where sent_at is null and failed_at is null and due_at <= $1
+    // The clock is the database's, which stamped the messages: that of this machine may differ.
+    `update notification n set due_at = coalesce($1::timestamptz, now()) + make_interval(secs => $2), attempts = attempts + 1
+     from (select id from notification where sent_at is null and failed_at is null and due_at <= coalesce($1::timestamptz, now())
        order by class, due_at limit $3 for update skip locked) due
      where n.id = due.id
      returning n.id::text as id, n.anomaly_id, n.kind, n.class, n.channel, n.payload, n.attempts`,
-    [now, new Date(now.getTime() + (options.holdMs ?? 60_000)), options.limit ?? 20],
+    [options.now ?? null, (options.holdMs ?? 60_000) / 1000, options.limit ?? 20],
   )
   await Promise.all(
     rows.map(async (row) => {
