@@ -185,6 +185,21 @@ export class FlowBatch {
     return this.#buffer.subarray(0, this.#at + TRAILER)
   }
 
+  /** The rows alone, without the stream's header and trailer. A view, valid as long as that of `payload`. */
+  body(): Buffer {
+    return this.#buffer.subarray(HEADER, this.#at)
+  }
+
+  /** Octets of each row, in order. A row is below 64 KiB: its columns are narrow and `extra` is bounded. */
+  lengths(): Uint16Array {
+    const lengths = new Uint16Array(this.#rows)
+    for (let i = 0; i < this.#rows; i++) {
+      const end = i + 1 < this.#rows ? (this.#starts[i + 1] ?? 0) : this.#at
+      lengths[i] = end - (this.#starts[i] ?? 0)
+    }
+    return lengths
+  }
+
   /** Put the batch's number into every row. May be called again: a retry may bring another number. */
   stamp(batch: number): void {
     for (let i = 0; i < this.#rows; i++) this.#view.setInt32((this.#starts[i] ?? 0) + 6, batch)
