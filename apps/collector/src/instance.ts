@@ -5,8 +5,8 @@ import { join } from 'node:path'
 export class AlreadyRunningError extends Error {
   readonly code = 'ALREADY_RUNNING'
   readonly remedy = 'Stop that one first, or give this one its own WEIR_DATA_DIR and ports.'
-  constructor(dataDir: string, pid: number) {
-    super(`WEIR_DATA_DIR: a collector (process ${pid}) already uses ${dataDir}`)
+  constructor(dataDir: string, pid: number, key = 'WEIR_DATA_DIR') {
+    super(`${key}: a collector (process ${pid}) already uses ${dataDir}`)
     this.name = 'AlreadyRunningError'
   }
 }
@@ -18,7 +18,11 @@ export class AlreadyRunningError extends Error {
  * claim of a process that is gone is taken over. Returns what gives the claim back. Throws AlreadyRunningError.
  */
 export function claimDataDir(dataDir: string): () => void {
-  const path = join(dataDir, 'collector.pid')
+  return claimFile(join(dataDir, 'collector.pid'), 'WEIR_DATA_DIR', dataDir)
+}
+
+/** The same for any directory, by a file of one's choice; `key` is the setting that names the directory. */
+export function claimFile(path: string, key: string, dir: string): () => void {
   const mine = `${process.pid} ${birth(process.pid)}\n`
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
@@ -30,7 +34,7 @@ export function claimDataDir(dataDir: string): () => void {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
     const [pid = '', born = ''] = readText(path).trim().split(' ')
-    if (/^\d+$/.test(pid) && born !== '' && birth(Number(pid)) === born) throw new AlreadyRunningError(dataDir, Number(pid))
+    if (/^\d+$/.test(pid) && born !== '' && birth(Number(pid)) === born) throw new AlreadyRunningError(dir, Number(pid), key)
     rmSync(path, { force: true })
   }
   throw new Error(`${path} keeps coming back: another collector starts at the same moment. Try again`)
