@@ -1,19 +1,45 @@
+import { QUARANTINE_REASONS, type QuarantineReason } from '@weir/db/ingest'
+import { ISOLATIONS, type Isolation } from './spool/spool.ts'
+
 /** Why a datagram was turned away before decoding. */
 export const REFUSALS = ['inbox_full', 'registering', 'exporter_limit', 'stopping'] as const
 export type Refusal = (typeof REFUSALS)[number]
 
-/** Why a decoded flow was not stored. */
-export const SHEDS = ['queue_full', 'unencodable', 'database_refused', 'stopping'] as const
+/** Why a decoded flow was not accepted. */
+export const SHEDS = ['queue_full', 'spool_full', 'spool_io_error', 'unencodable', 'stopping'] as const
 export type Shed = (typeof SHEDS)[number]
 
+/** Why an accepted flow was set aside instead of stored. */
+export const QUARANTINES = [...QUARANTINE_REASONS, ...ISOLATIONS] as const
+export type Quarantine = QuarantineReason | Isolation
+
 const MAX_CODES = 64
+
+/** What is under way at the moment of a look: with the counters it makes a consistent snapshot, because one thread changes them all. */
+export interface UnderWay {
+  /** Datagrams received and not yet decoded or refused. */
+  datagrams: number
+  /** Flows encoded and not yet synced. */
+  staged: number
+  /** Flows in the spool. */
+  spooled: number
+  /** Datagrams that the listeners counted. */
+  listened: number
+  /** Datagrams and flows that the exporters' own counters hold. */
+  exporterDatagrams: number
+  exporterFlows: number
+}
 
 /**
  * The collector's books (GUARANTEES.md, "Words and sums first"). Plain numbers, so that the hot path pays for an addition and no more;
  * the metrics endpoint reads them when it is asked.
  *
- *     received = refused{reason} + unreadable{reason} + processed   (+ those still waiting)
- *     flows    = shed{reason} + stored                              (+ those still queued)
+ *     received = refused{reason} + unreadable{reason} + processed          (+ those still waiting)
+ *     sets     = template sets + options sets + decoded + malformed + parked
+ *     flows    = shed{reason} + accepted                                   (+ those being written to the spool)
+ *     accepted + recovered = stored + quarantined{reason}                  (+ those in the spool)
+ *
+ * and the listeners' and the exporters' own counters come to the same sums. `recovered` is what the spool held at the start.
  */
 export class Account {
   received = 0
@@ -24,6 +50,9 @@ export class Account {
   /** Datagrams of TCP and TLS sessions are IPFIX messages; they are in `received` too. */
   streamMessages = 0
 
+  sets = 0
+  templateSets = 0
+  optionsSets = 0
   templates = 0
   optionsTemplates = 0
   optionsRecords = 0
@@ -36,9 +65,22 @@ export class Account {
   lost = 0
 
   flows = 0
-  readonly shed: Record<Shed, number> = { queue_full: 0, unencodable: 0, database_refused: 0, stopping: 0 }
+  readonly shed: Record<Shed, number> = { queue_full: 0, spool_full: 0, spool_io_error: 0, unencodable: 0, stopping: 0 }
+  /** Flows whose frame is synced. */
+  accepted = 0
+  /** Flows that the spool held when this process started. */
+  recovered = 0
   stored = 0
+  readonly quarantined: Record<Quarantine, number> = {
+    row_refused: 0,
+    day_sealed: 0,
+    frame_isolated: 0,
+    frame_damaged: 0,
+    database_refused: 0,
+  }
   batches = 0
+  /** Frames that the ledger knew already: their first commit had happened although its answer was lost. */
+  batchesReplayed = 0
   writeRetries = 0
 
   /** Scaled by sampling where known; for the live rate. */
@@ -67,13 +109,32 @@ export class Account {
     return SHEDS.reduce((sum, reason) => sum + this.shed[reason], 0)
   }
 
-  /** What the books do not explain: 0, or something was lost without being counted. */
-  gap(waitingDatagrams: number, queuedFlows: number): number {
-    const datagrams = this.received - this.refusedTotal - this.unreadableTotal - this.processed - waitingDatagrams
-    const flows = this.flows - this.shedTotal - this.stored - queuedFlows
-    return Math.abs(datagrams) + Math.abs(flows)
+  get quarantinedTotal(): number {
+    return QUARANTINES.reduce((sum, reason) => sum + this.quarantined[reason], 0)
+  }
+
+  /** What the books do not explain, sum by sum: all 0, or something was lost without being counted. */
+  gaps(now: UnderWay): Record<Gap, number> {
+    return {
+      listeners: now.listened - this.received,
+      datagrams: this.received - this.refusedTotal - this.unreadableTotal - this.processed - now.datagrams,
+      sets: this.sets - this.templateSets - this.optionsSets - this.decodedSets - this.malformedSets - this.parkedSets,
+      exporters: this.processed - now.exporterDatagrams,
+      exporter_flows: this.flows - now.exporterFlows,
+      flows: this.flows - this.shedTotal - this.accepted - now.staged,
+      accepted: this.accepted + this.recovered - this.stored - this.quarantinedTotal - now.spooled,
+    }
+  }
+
+  gap(now: UnderWay): number {
+    const gaps = this.gaps(now)
+    return GAPS.reduce((sum, leg) => sum + Math.abs(gaps[leg]), 0)
   }
 }
+
+/** The sums that must close, by name. */
+export const GAPS = ['listeners', 'datagrams', 'sets', 'exporters', 'exporter_flows', 'flows', 'accepted'] as const
+export type Gap = (typeof GAPS)[number]
 
 /** Codes come from the decoder and are few; the cap keeps a mistake there from growing a map without end. */
 function bump(map: Map<string, number>, key: string): void {

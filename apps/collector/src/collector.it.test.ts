@@ -9,7 +9,8 @@ async function expectClosedBooks(collector: Running): Promise<void> {
   const { account } = collector
   expect(await collector.metric('weir_accounting_gap')).toBe(0)
   expect(account.received).toBe(account.refusedTotal + account.unreadableTotal + account.processed)
-  expect(account.flows).toBe(account.shedTotal + account.stored)
+  expect(account.flows).toBe(account.shedTotal + account.accepted)
+  expect(account.accepted + account.recovered).toBe(account.stored + account.quarantinedTotal)
 }
 
 describe.each(testEngines())('the collector on %s', (engine) => {
@@ -148,20 +149,20 @@ describe.each(testEngines())('the collector on %s', (engine) => {
     expect(collector.lines.some(({ msg }) => /takes flows again/.test(msg))).toBe(true)
   })
 
-  it('sheds the newest flows when the queue is full, counts them, and recovers', async () => {
+  it('sheds the newest flows when the spool is full, counts them, and recovers', async () => {
     const way = await breakableWay(database.url)
     closing.push(way.close)
-    const collector = await start(way.url, { queueBytes: 1 << 20, batchRows: 100 })
+    const collector = await start(way.url, { spoolBytes: 1 << 17, batchRows: 100 })
     await send(collector.ports.netflow ?? 0, datagrams('v5', 60))
     await until('60 rows', async () => (await count()) === 60)
     way.cut()
     await send(collector.ports.netflow ?? 0, datagrams('v5', 9000, { seed: 2 }))
-    await until('flows to be shed', () => collector.account.shed.queue_full > 0 && collector.account.flows === 9060)
+    await until('flows to be shed', () => collector.account.shed.spool_full > 0 && collector.account.flows === 9060)
     way.mend()
-    await until('the queue to be empty', () => collector.store.waiting === 0)
+    await until('the spool to be empty', () => collector.store.waiting === 0)
     await expectClosedBooks(collector)
     expect(await count()).toBe(collector.account.stored)
-    expect(collector.account.shed.queue_full + collector.account.stored).toBe(9060)
+    expect(collector.account.shed.spool_full + collector.account.stored).toBe(9060)
   })
 
   it('stores what it has received before it stops', async () => {

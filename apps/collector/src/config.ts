@@ -46,8 +46,11 @@ export interface Config {
   receiveBufferBytes: number
   /** Datagrams received and not yet decoded may hold this much; beyond it the newest is refused and counted. */
   inboxBytes: number
-  /** Encoded rows waiting for the database may hold this much; beyond it the newest flow is shed and counted. */
+  /** Encoded rows waiting for the spool's disk may hold this much memory; beyond it the newest flow is shed and counted. */
   queueBytes: number
+  /** Where accepted flows wait for the database, and how much disk they may take; beyond it the newest flow is shed and counted. */
+  spoolDir: string
+  spoolBytes: number
   batchRows: number
   flushMs: number
   maxExporters: number
@@ -157,6 +160,18 @@ function readDataDir(env: Env): string {
   return dataDir
 }
 
+/** The spool's directory, created when absent. Throws ConfigError when it cannot be written. */
+function readSpoolDir(env: Env, dataDir: string): string {
+  const spoolDir = resolve(env.WEIR_SPOOL_DIR?.trim() || join(dataDir, 'spool'))
+  try {
+    mkdirSync(spoolDir, { recursive: true })
+    accessSync(spoolDir, constants.W_OK)
+  } catch (cause) {
+    throw new ConfigError('WEIR_SPOOL_DIR', `"${spoolDir}" cannot be written`, 'Give a directory this user may write', cause)
+  }
+  return spoolDir
+}
+
 /**
  * The database: `DATABASE_URL`, else what the embedded server of this data directory wrote into `database-url`.
  * Throws ConfigError when there is neither.
@@ -177,7 +192,7 @@ export function databaseUrl(env: Env, dataDir: string): string {
   return text
 }
 
-/** Read and check every setting. Throws ConfigError, naming the key and the remedy; touches nothing but the data directory. */
+/** Read and check every setting. Throws ConfigError, naming the key and the remedy; touches nothing but the data directory and the spool. */
 export function readConfig(env: Env): Config {
   const dataDir = readDataDir(env)
 
@@ -246,8 +261,10 @@ export function readConfig(env: Env): Config {
     inboxBytes: readNumber(env, 'WEIR_INBOX_MIB', 64, 1, 4096, 'MiB') * MIB,
     queueBytes: readNumber(env, 'WEIR_QUEUE_MIB', 96, 4, 65536, 'MiB') * MIB,
     batchRows: readNumber(env, 'WEIR_BATCH_ROWS', 8192, 1, 65536, 'rows'),
-    flushMs: readNumber(env, 'WEIR_FLUSH_MS', 250, 10, 500, 'milliseconds'),
     detect: readSwitch(env, 'WEIR_DETECT'),
+    spoolDir: readSpoolDir(env, dataDir),
+    spoolBytes: readNumber(env, 'WEIR_SPOOL_MIB', 2048, 1, 1_048_576, 'MiB') * MIB,
+    flushMs: readNumber(env, 'WEIR_FLUSH_MS', 100, 10, 500, 'milliseconds'),
     maxExporters: readNumber(env, 'WEIR_MAX_EXPORTERS', 1024, 1, 100_000, 'exporters'),
     tls,
   }

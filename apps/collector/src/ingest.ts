@@ -8,7 +8,7 @@ import {
   type InterfaceCounters,
   type LearnedName,
 } from '@weir/decoder'
-import type { Account } from './account.ts'
+import type { Account, Shed } from './account.ts'
 import type { Component } from './component.ts'
 import type { Detect } from './detect/detect.ts'
 import type { Enricher } from './enrich/enrich.ts'
@@ -136,9 +136,9 @@ export class Ingest implements Component {
     this.#schedule()
   }
 
-  /** Whether streams may go on: half of the inbox stays free for what cannot wait. */
+  /** Whether streams may go on: half of the inbox stays free for what cannot wait, and what is read can be accepted. */
   get ready(): boolean {
-    return this.#inbox.octets * 2 < this.#inbox.limit && this.#store.share < 0.5
+    return this.#inbox.octets * 2 < this.#inbox.limit && this.#store.refusal === null
   }
 
   /** A connection has ended; its templates go once the messages before it are decoded. */
@@ -254,6 +254,9 @@ export class Ingest implements Component {
       return
     }
     account.processed++
+    account.sets += result.sets
+    account.templateSets += result.templateSets
+    account.optionsSets += result.optionsSets
     account.templates += result.templates
     account.optionsTemplates += result.optionsTemplates
     account.optionsRecords += result.optionsRecords
@@ -309,14 +312,9 @@ export class Ingest implements Component {
     try {
       for (let attempt = 0; attempt < 2; attempt++) {
         const load = this.#store.room(record.receivedMs)
-        if (load === null) {
-          account.shed.queue_full++
-          this.#reporter.limited(
-            'error',
-            'queue-full',
-            { waiting: this.#store.waiting, remedy: 'the database is too slow or away; WEIR_QUEUE_MIB sets how much is kept' },
-            'the queue is full: the newest flows are shed',
-          )
+        if (typeof load === 'string') {
+          account.shed[load]++
+          this.#reporter.limited('error', load, { waiting: this.#store.waiting, remedy: SHED_REMEDIES[load] }, 'the newest flows are shed')
           return
         }
         if (load.batch.append(record, context)) {
@@ -362,6 +360,14 @@ export class Ingest implements Component {
 
 /** Of the ten seconds that stopping may take, decoding gets this much. */
 const STOP_MS = 3_000
+
+const SHED_REMEDIES: Readonly<Record<Shed, string>> = {
+  queue_full: 'the disk of the spool is too slow; WEIR_QUEUE_MIB sets how much memory waits for it',
+  spool_full: 'the database is away or too slow; WEIR_SPOOL_MIB sets how much disk is used meanwhile',
+  spool_io_error: 'the disk that holds WEIR_SPOOL_DIR fails',
+  unencodable: 'none',
+  stopping: 'none',
+}
 
 const NOWHERE: FlowSink = { flow: () => undefined }
 

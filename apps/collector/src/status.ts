@@ -3,7 +3,7 @@ import type { Pool } from '@weir/db/connection'
 import type { RateEvent } from '@weir/db/contracts'
 import { recordStatus } from '@weir/db/ingest'
 import { publish } from '@weir/db/notify'
-import { type Account, REFUSALS, SHEDS } from './account.ts'
+import { type Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
 import type { Component } from './component.ts'
 import type { GeoSource } from './enrich/geo-build.ts'
 import type { Exporters } from './exporters.ts'
@@ -50,7 +50,22 @@ export interface StatusReport {
   listeners: ListenerStatus[]
   counters: Record<string, number>
   accountingGap: number
+  spool: SpoolStatus | null
   geo: GeoSource
+}
+
+/** The spool as the health page shows it. */
+export interface SpoolStatus {
+  /** Octets on the disk, and how many there may be. */
+  octets: number
+  limitOctets: number
+  flows: number
+  /** Age of the oldest flow that is not stored, seconds; null when all are. */
+  ageSeconds: number | null
+  /** How long the rest of the room lasts at the rate of the last minute; null without traffic. */
+  holdsMinutes: number | null
+  refusing: string | null
+  refusingSince: string | null
 }
 
 interface Snapshot {
@@ -63,10 +78,16 @@ interface Snapshot {
   shed: number
   lost: number
   announced: number
+  spooledOctets: number
 }
 
 const STATUS_MS = 5_000
 const WINDOW_MS = 60_000
+/** How often the books are checked (GUARANTEES, "Words and sums first"). */
+const BOOKS_MS = 10_000
+/** What waits longer than this for the database is late. */
+const LATE_SECONDS = 5
+const VERY_LATE_SECONDS = 60
 
 /** Measures rates and shares over the last minute, and tells them: once a second to browsers, every five seconds to the database. */
 export class Status implements Component {
@@ -91,6 +112,10 @@ export class Status implements Component {
   #statusTimer: NodeJS.Timeout | null = null
   #publishing = false
   #recording = false
+  #booksTimer: NodeJS.Timeout | null = null
+  /** The gap of the last check, and how many checks found one. */
+  #lastGap = 0
+  #gapsSeen = 0
 
   constructor(parts: {
     pool: Pool
@@ -122,10 +147,13 @@ export class Status implements Component {
     this.#remember(Date.now())
     this.#secondTimer = setInterval(() => void this.#everySecond(), 1_000)
     this.#statusTimer = setInterval(() => void this.#record(), STATUS_MS)
+    this.#booksTimer = setInterval(() => this.#checkBooks(), BOOKS_MS)
     void this.#record()
   }
 
   async stop(): Promise<void> {
+    if (this.#booksTimer !== null) clearInterval(this.#booksTimer)
+    this.#checkBooks()
     if (this.#secondTimer !== null) clearInterval(this.#secondTimer)
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer)
     await this.#record()
@@ -202,6 +230,7 @@ export class Status implements Component {
       shed: account.shedTotal,
       lost,
       announced,
+      spooledOctets: this.#store.spool?.acceptedBytes ?? 0,
     })
     while ((this.#window[0]?.atMs ?? now) < now - WINDOW_MS) this.#window.shift()
   }
@@ -220,6 +249,7 @@ export class Status implements Component {
       shed: since('shed'),
       lost: since('lost'),
       announced: since('announced'),
+      spooledOctets: since('spooledOctets'),
     }
   }
 
@@ -236,8 +266,58 @@ export class Status implements Component {
     return Math.max(0, Math.min(1, (1 - Math.max(lostShare, dropShare)) * (1 - shedShare)))
   }
 
+  /** What is under way at this moment: nothing runs between these readings, so they belong together. */
+  #underWay(): UnderWay {
+    let exporterDatagrams = 0
+    let exporterFlows = 0
+    for (const exporter of this.#exporters.all()) {
+      exporterDatagrams += exporter.datagrams
+      exporterFlows += exporter.flows
+    }
+    return {
+      datagrams: this.#ingest.waiting,
+      staged: this.#store.staged,
+      spooled: this.#store.spooled,
+      listened: this.#listeners().reduce((sum, listener) => sum + listener.datagrams, 0),
+      exporterDatagrams,
+      exporterFlows,
+    }
+  }
+
+  gaps(): Record<(typeof GAPS)[number], number> {
+    return this.#account.gaps(this.#underWay())
+  }
+
   gap(): number {
-    return this.#account.gap(this.#ingest.waiting, this.#store.waiting)
+    return this.#account.gap(this.#underWay())
+  }
+
+  #checkBooks(): void {
+    this.#lastGap = this.gap()
+    if (this.#lastGap === 0) return
+    this.#gapsSeen++
+    this.#reporter.log.error(
+      { alarm: 'accounting_gap', gap: this.#lastGap, sums: this.gaps() },
+      'the books do not close: flows were lost or counted twice',
+    )
+  }
+
+  #spool(minute: Omit<Snapshot, 'atMs'>): SpoolStatus | null {
+    const spool = this.#store.spool
+    if (spool === null) return null
+    const now = Date.now()
+    const { oldestMs, bytes, maxBytes, refusingSinceMs } = spool
+    const seconds = Math.max(1, (now - (this.#window[0]?.atMs ?? now)) / 1000)
+    const perMinute = (minute.spooledOctets / seconds) * 60
+    return {
+      octets: bytes,
+      limitOctets: maxBytes,
+      flows: this.#store.spooled,
+      ageSeconds: oldestMs === null ? null : Math.max(0, (now - oldestMs) / 1000),
+      holdsMinutes: perMinute > 0 ? Math.max(0, maxBytes - bytes) / perMinute : null,
+      refusing: this.#store.refusal,
+      refusingSince: refusingSinceMs === null ? null : new Date(refusingSinceMs).toISOString(),
+    }
   }
 
   current(): StatusReport {
@@ -268,6 +348,7 @@ export class Status implements Component {
       listeners: this.#listeners(),
       counters: this.#counters(),
       accountingGap: this.gap(),
+      spool: this.#spool(minute),
       geo: this.#geo,
     }
   }
@@ -288,7 +369,12 @@ export class Status implements Component {
       lost: account.lost,
       flows: account.flows,
       shed: account.shedTotal,
+      accepted: account.accepted,
+      recovered: account.recovered,
       stored: account.stored,
+      quarantined: account.quarantinedTotal,
+      staged: this.#store.staged,
+      spooled: this.#store.spooled,
       queued: this.#store.waiting,
     }
     return counters
@@ -327,23 +413,14 @@ export class Status implements Component {
       checks.push({
         name: 'storing',
         state: 'fail',
-        message: `The database has not taken flows for ${seconds} s (${this.#store.downReason}). Check that it runs and that DATABASE_URL is right; flows wait in memory.`,
+        message: `The database has not taken flows for ${seconds} s (${this.#store.downReason}). Check that it runs and that DATABASE_URL is right; flows wait in the spool.`,
       })
     } else if (this.#store.engine === null) {
       checks.push({ name: 'storing', state: 'warn', message: 'Connecting to the database.' })
     } else {
       checks.push({ name: 'storing', state: 'ok', message: `Storing into ${this.#store.engine}.` })
     }
-    const share = this.#store.share
-    const percent = Math.round(share * 100)
-    checks.push({
-      name: 'queue',
-      state: share > 0.7 ? 'fail' : share > 0.1 ? 'warn' : 'ok',
-      message:
-        share > 0.1
-          ? `The queue before the database is ${percent} % full. The database is slower than the traffic or away; above 100 % the newest flows are shed.`
-          : `${this.#store.waiting} flows wait for the database.`,
-    })
+    checks.push(this.#spoolCheck(), this.#quarantineCheck())
     const minute = this.#minute()
     const recentDrops = this.#dropsSeen.atMs > now - WINDOW_MS
     checks.push(
@@ -365,7 +442,7 @@ export class Status implements Component {
           }
         : { name: 'unreadable', state: 'ok', message: `${this.#account.unreadableTotal} unreadable datagrams since the start.` },
     )
-    const gap = this.gap()
+    const gap = Math.max(this.gap(), this.#lastGap)
     checks.push(
       gap === 0
         ? { name: 'accounting', state: 'ok', message: 'Every datagram and flow is accounted for.' }
@@ -376,6 +453,49 @@ export class Status implements Component {
           },
     )
     return checks
+  }
+
+  #spoolCheck(): Check {
+    const name = 'spool'
+    const spool = this.#spool(this.#minute())
+    if (spool === null) return { name, state: 'warn', message: 'The spool is being opened.' }
+    if (spool.refusing === 'spool_full') {
+      return {
+        name,
+        state: 'fail',
+        message: `The spool is full: nothing is accepted since ${spool.refusingSince}. Bring the database back, free disk space, or raise WEIR_SPOOL_MIB.`,
+      }
+    }
+    if (spool.refusing !== null) {
+      return {
+        name,
+        state: 'fail',
+        message: `The disk of the spool fails: nothing is accepted since ${spool.refusingSince}. Check the disk that holds WEIR_SPOOL_DIR.`,
+      }
+    }
+    const share = this.#store.share
+    const age = spool.ageSeconds ?? 0
+    const held = `${spool.flows} flows, the oldest ${Math.round(age)} s old, wait for the database`
+    const room = spool.holdsMinutes === null ? '' : `; the spool holds ${Math.floor(spool.holdsMinutes)} min more at this rate`
+    if (share > 0.1 || age > LATE_SECONDS) {
+      const state = share > 0.7 || age > VERY_LATE_SECONDS ? 'fail' : 'warn'
+      return { name, state, message: `${held} (${Math.round(share * 100)} % of the spool)${room}. Shown data is late, not lost.` }
+    }
+    return { name, state: 'ok', message: `${held}${room}.` }
+  }
+
+  #quarantineCheck(): Check {
+    const name = 'quarantine'
+    const aside = this.#account.quarantinedTotal
+    if (aside === 0) return { name, state: 'ok', message: 'No flow was set aside since the start.' }
+    const reasons = QUARANTINES.filter((reason) => this.#account.quarantined[reason] > 0).map(
+      (reason) => `${reason} ${this.#account.quarantined[reason]}`,
+    )
+    return {
+      name,
+      state: 'warn',
+      message: `${aside} flows were set aside since the start (${reasons.join(', ')}). Look into the table quarantine and the folder quarantine of the spool.`,
+    }
   }
 
   #metrics(): void {
@@ -411,10 +531,40 @@ export class Status implements Component {
     r.counter('flows_decoded_total', 'Flow records decoded.', [], () => [[{}, a.flows]])
     r.counter('flows_shed_total', 'Flow records given up.', ['reason'], () => SHEDS.map((reason) => [{ reason }, a.shed[reason]]))
     r.counter('flows_stored_total', 'Flow records stored.', [], () => [[{}, a.stored]])
-    r.gauge('flows_waiting', 'Flow records in batches before the database.', [], () => [[{}, this.#store.waiting]])
-    r.counter('batches_stored_total', 'Batches stored.', [], () => [[{}, a.batches]])
+    r.counter('flows_accepted_total', 'Flow records synced to the spool.', [], () => [[{}, a.accepted]])
+    r.counter('flows_recovered_total', 'Flow records that the spool held at the start.', [], () => [[{}, a.recovered]])
+    r.counter('flows_quarantined_total', 'Accepted flow records that were set aside.', ['reason'], () =>
+      QUARANTINES.map((reason) => [{ reason }, a.quarantined[reason]]),
+    )
+    r.counter('batch_replayed_total', 'Frames that the ledger knew already.', [], () => [[{}, a.batchesReplayed]])
+    r.gauge('spool_octets', 'Octets of the spool on the disk.', [], () => [[{}, this.#store.spool?.bytes ?? 0]])
+    r.gauge('spool_limit_octets', 'Octets that the spool may take.', [], () => [[{}, this.#store.spool?.maxBytes ?? 0]])
+    r.gauge('spool_flows', 'Flow records in the spool.', [], () => [[{}, this.#store.spooled]])
+    r.gauge('spool_age_seconds', 'Age of the oldest flow that is accepted and not stored.', [], () => [
+      [{}, this.#spool(this.#minute())?.ageSeconds ?? 0],
+    ])
+    r.gauge('spool_segments', 'Segments of the spool.', [], () => [[{}, this.#store.spool?.segments ?? 0]])
+    r.gauge('spool_refusing', 'Whether the spool refuses flows, by reason.', ['reason'], () =>
+      (['spool_full', 'spool_io_error'] as const).map((reason) => [{ reason }, this.#store.refusal === reason ? 1 : 0]),
+    )
+    r.counter('spool_io_errors_total', 'Errors of the disk of the spool.', [], () => [[{}, this.#store.spool?.ioErrors ?? 0]])
+    r.counter('spool_tail_discarded_octets_total', 'Octets cut off at the start because they were never synced.', [], () => [
+      [{}, this.#store.spool?.discardedBytes ?? 0],
+    ])
+    r.counter('spool_syncs_total', 'Syncs of the spool.', [], () => [[{}, this.#store.spool?.syncs ?? 0]])
+    r.counter('spool_sync_seconds_total', 'Time spent in syncs of the spool.', [], () => [[{}, (this.#store.spool?.syncMs ?? 0) / 1000]])
+    r.counter('spool_written_octets_total', 'Octets of accepted frames.', [], () => [[{}, this.#store.spool?.acceptedBytes ?? 0]])
+    r.gauge('database_unreachable', 'Whether the database takes no flows.', [], () => [[{}, this.#store.downSinceMs === null ? 0 : 1]])
+    r.gauge('write_seconds', 'Duration of the last transaction that stored flows.', [], () => [[{}, this.#store.lastWriteMs / 1000]])
+    r.counter('accounting_gaps_total', 'Checks of the books, every ten seconds, that found a gap.', [], () => [[{}, this.#gapsSeen]])
+    r.gauge('accounting_gap_sum', 'The gap of each sum of the books.', ['sum'], () => {
+      const gaps = this.gaps()
+      return GAPS.map((sum) => [{ sum }, gaps[sum]])
+    })
+    r.gauge('flows_waiting', 'Flow records before the database, staged or in the spool.', [], () => [[{}, this.#store.waiting]])
+    r.counter('batches_stored_total', 'Transactions that stored flows.', [], () => [[{}, a.batches]])
     r.counter('write_retries_total', 'Writes that were tried again.', [], () => [[{}, a.writeRetries]])
-    r.gauge('queue_share', 'Share of the queue before the database that is taken, 0 to 1.', [], () => [[{}, this.#store.share]])
+    r.gauge('queue_share', 'Share of the spool that is taken, 0 to 1.', [], () => [[{}, this.#store.share]])
     r.gauge('accounting_gap', 'What the counters do not explain; anything but 0 is a defect.', [], () => [[{}, this.gap()]])
     r.gauge('ingest_latency_seconds', 'Received to committed over the last minute.', ['quantile'], () =>
       [0.5, 0.95, 0.99].flatMap((q): [Record<string, string>, number][] => {

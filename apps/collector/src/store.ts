@@ -1,11 +1,23 @@
 import type { Pool } from '@weir/db/connection'
-import { createWriter, type Engine, FlowBatch, type FlowWriter, readEngine, StorageError } from '@weir/db/ingest'
+import {
+  COPY_COLUMNS,
+  createWriter,
+  type Engine,
+  FlowBatch,
+  type FlowWriter,
+  pruneLedger,
+  QUARANTINE_REASONS,
+  readEngine,
+  rowTimeMs,
+  StorageError,
+} from '@weir/db/ingest'
 import type { Account, Shed } from './account.ts'
 import type { Component } from './component.ts'
 import type { LatencyWindow } from './latency.ts'
 import type { Reporter } from './reporter.ts'
+import { Spool, type SpooledFrame, type SpoolOptions, SpoolRefusedError } from './spool/spool.ts'
 
-/** A batch on its way, with the arrival times of its flows: `marks` holds pairs of epoch milliseconds and flows since the last pair. */
+/** A batch on its way to the spool, with the arrival times of its flows: `marks` holds pairs of epoch milliseconds and flows since the last pair. */
 export interface Load {
   batch: FlowBatch
   firstMs: number
@@ -14,29 +26,43 @@ export interface Load {
 
 export interface StoreSettings {
   batchRows: number
+  /** Memory for encoded rows, octets. */
   queueBytes: number
+  /** Longest wait of a flow before its frame goes to the spool. */
   flushMs: number
-  /** Batches written at the same time, each over its own connection. */
+  spoolDir: string
+  /** Octets of the spool on the disk at most. */
+  spoolBytes: number
+  /** Transactions at the same time, each over its own connection. */
   writers?: number
+  /** For tests that plant faults. */
+  spool?: Partial<Pick<SpoolOptions, 'io' | 'onUnpack' | 'retryMs' | 'segmentBytes' | 'segmentFrames'>>
+  ledger?: boolean
 }
 
-/** Octets of one encoded row, generously: real rows take 250–330. */
+/** Octets of one encoded row, generously: real rows take 250–350. */
 const ROW_BYTES = 360
 const MARK_MS = 50
 const RETRY_FIRST_MS = 100
 const RETRY_MOST_MS = 10_000
-/** Errors that neither pass by themselves nor are the rows' fault: tried this often, then the batch is given up and counted. */
+/** Errors that neither pass by themselves nor are the rows' fault: tried this often, then the frame is set aside and counted. */
 const OTHER_ATTEMPTS = 5
+/** How often writers look for frames when nobody woke them. */
+const LOOK_MS = 1_000
+/** A stop gives the database this long to take what the spool holds; the rest waits there for the next start. */
+const DRAIN_MS = 4_000
 
 /**
- * The queue before the database: fills batches, writes them, and retries while it has room.
+ * From encoded flow to stored row, by way of the spool: accepted means synced there, and stored means committed once.
  *
- * States of a batch: *filling* (one at a time) → *ready* (full, or its oldest flow has waited `flushMs` and a writer is free) → *writing*
- * → *stored*, or back to the pool after being given up and counted. A write that fails because the database is away is repeated with the
- * same batch, with jitter, for as long as the process lives; meanwhile the filling batch grows to its full size before it becomes ready,
- * so that the queue's room is used for flows and not for many small batches.
+ * A batch is *filling* (one at a time) → *staged* (full, or its oldest flow has waited `flushMs`; being packed and synced) → a frame in the
+ * spool, which is when its flows are *accepted* → *taken* by a writer, with as many of the following frames as fit one transaction →
+ * *stored*, or set aside row by row (by the writer) or as a whole (after five refusals that no retry helps against).
  *
- * When all batches are taken the newest flow is shed and counted (`queue_full`): what was received first is stored first.
+ * While the database keeps up, a frame's rows stay in memory until they are stored and are never read back. When it does not, only a few
+ * do, and the disk holds the rest: memory does not grow with the backlog.
+ *
+ * The newest flow is shed, and counted by reason, when the spool refuses frames or the disk is so slow that all batches are staged.
  */
 export class Store implements Component {
   readonly name = 'store'
@@ -44,6 +70,7 @@ export class Store implements Component {
   readonly #reporter: Reporter
   readonly #account: Account
   readonly #latency: LatencyWindow
+  readonly #settings: StoreSettings
   readonly #flushMs: number
   readonly #batchRows: number
   readonly #batchBytes: number
@@ -51,32 +78,44 @@ export class Store implements Component {
   readonly #writers: number
   #writer: FlowWriter | null = null
   #engine: Engine | null = null
+  #spool: Spool | null = null
   #filling: Load | null = null
-  readonly #ready: Load[] = []
   readonly #idle: Load[] = []
+  /** Loads whose frame is in the spool and whose rows are still in memory. */
+  readonly #kept = new Map<SpooledFrame, Load>()
   #loads = 0
-  #writing = 0
-  #rowsWaiting = 0
+  #keeping = 0
+  #staging = 0
+  #stagedRows = 0
   #timer: NodeJS.Timeout | null = null
+  #running: Promise<void>[] = []
   #stopping = false
   #abandon = false
-  /** Wakes those who sleep between attempts, so that stopping need not wait for them. */
+  /** Low-water marks that the ledger has not been told yet, by spool. */
+  readonly #lowWater = new Map<string, number>()
+  #pruning = false
+  /** Wakes those who sleep between attempts or wait for work. */
   readonly #sleepers = new Set<() => void>()
+  readonly #waiters = new Set<() => void>()
   /** Since when the database does not take writes, epoch milliseconds; null while it does. */
   downSinceMs: number | null = null
   downReason = ''
   /** Latest `time` among stored flows, epoch milliseconds. */
   newestFlowMs: number | null = null
+  /** Duration of the last transaction, and how many are under way. */
+  lastWriteMs = 0
+  writing = 0
 
   constructor(pool: Pool, settings: StoreSettings, account: Account, latency: LatencyWindow, reporter: Reporter) {
     this.#pool = pool
     this.#account = account
     this.#latency = latency
     this.#reporter = reporter
+    this.#settings = settings
     this.#flushMs = settings.flushMs
     this.#batchRows = settings.batchRows
     this.#batchBytes = settings.batchRows * ROW_BYTES + 65_536
-    this.#maxLoads = Math.max(3, Math.floor(settings.queueBytes / this.#batchBytes))
+    this.#maxLoads = Math.max(4, Math.floor(settings.queueBytes / this.#batchBytes))
     this.#writers = settings.writers ?? 2
   }
 
@@ -84,30 +123,75 @@ export class Store implements Component {
     return this.#engine
   }
 
-  /** Flows taken and not yet stored or given up. */
+  /** The spool, once started. */
+  get spool(): Spool | null {
+    return this.#spool
+  }
+
+  /** Flows encoded and not yet accepted. */
+  get staged(): number {
+    return this.#stagedRows
+  }
+
+  /** Flows accepted and not yet stored. */
+  get spooled(): number {
+    return this.#spool?.rowsHeld ?? 0
+  }
+
+  /** Flows taken and not yet stored. */
   get waiting(): number {
-    return this.#rowsWaiting
+    return this.#stagedRows + this.spooled
   }
 
-  /** 0–1: how much of the queue's room is taken by batches that wait or are being written. */
+  /** 0–1: how much of the spool's room is taken. */
   get share(): number {
-    return Math.min(1, this.#rowsWaiting / (this.#maxLoads * this.#batchRows))
+    const spool = this.#spool
+    return spool === null ? 0 : Math.min(1, spool.bytes / spool.maxBytes)
   }
 
+  /** Why a flow would be shed now; null when there is room. */
+  get refusal(): Shed | null {
+    return this.#spool === null ? 'stopping' : this.#spool.refusal
+  }
+
+  /** Throws AlreadyRunningError when another process uses the spool, and what the file system says when it cannot be used at all. */
   async start(): Promise<void> {
-    void this.#connect()
-    this.#timer = setInterval(() => this.#tick(), Math.max(10, Math.floor(this.#flushMs / 4)))
+    const spool = await Spool.open({
+      dir: this.#settings.spoolDir,
+      columns: COPY_COLUMNS,
+      maxBytes: this.#settings.spoolBytes,
+      ...this.#settings.spool,
+      log: (level, facts, message) => this.#reporter.log[level](facts, message),
+      onIsolated: (reason, rows) => {
+        this.#account.quarantined[reason] += rows
+      },
+      onLowWater: (uuid, segment) => {
+        this.#lowWater.set(uuid, Math.max(segment, this.#lowWater.get(uuid) ?? 0))
+      },
+    })
+    this.#spool = spool
+    this.#account.recovered = spool.recoveredRows
+    if (spool.recoveredRows > 0) {
+      this.#reporter.log.info(
+        { flows: spool.recoveredRows, octets: spool.bytes },
+        'the spool holds flows of the last run; they are stored now',
+      )
+    }
+    this.#running = [this.#connect(), ...Array.from({ length: this.#writers }, () => this.#writeOn(spool))]
+    this.#timer = setInterval(() => this.#tick(), Math.max(5, Math.floor(this.#flushMs / 4)))
   }
 
   /**
-   * A batch with room for one more flow that arrived at `receivedMs`, or null when the queue is full.
+   * A batch with room for one more flow that arrived at `receivedMs`, or why there is none.
    * The caller appends exactly one flow and then calls `took`; when the batch itself is full it calls `seal` and asks again.
    */
-  room(receivedMs: number): Load | null {
+  room(receivedMs: number): Load | Shed {
+    const refusal = this.refusal
+    if (refusal !== null) return refusal
     let load = this.#filling
     if (load === null) {
       load = this.#take()
-      if (load === null) return null
+      if (load === null) return 'queue_full'
       load.firstMs = receivedMs
       this.#filling = load
     }
@@ -116,21 +200,48 @@ export class Store implements Component {
 
   /** Note that the filling batch took a flow. */
   took(load: Load, receivedMs: number): void {
-    this.#rowsWaiting++
+    this.#stagedRows++
     const { marks } = load
     const last = marks.length - 2
     if (last >= 0 && receivedMs - (marks[last] ?? 0) < MARK_MS) marks[last + 1] = (marks[last + 1] ?? 0) + 1
     else marks.push(receivedMs, 1)
   }
 
-  /** The filling batch is full: hand it to the writers. */
+  /** The filling batch is full: hand it to the spool. */
   seal(): void {
     const load = this.#filling
     if (load === null) return
     this.#filling = null
     if (load.batch.rows === 0) this.#idle.push(load)
-    else this.#ready.push(load)
-    this.#pump()
+    else void this.#stage(load)
+  }
+
+  async #stage(load: Load): Promise<void> {
+    const { batch } = load
+    const { rows } = batch
+    // Rows stay in memory for writers that keep up; the others read them from the disk.
+    const keep = this.#keeping < this.#writers * 2
+    if (keep) this.#keeping++
+    this.#staging++
+    try {
+      const spool = this.#spool
+      if (spool === null) throw new SpoolRefusedError('spool_io_error', new Error('the store is stopped'))
+      const frame = await spool.append({ rows, receivedMs: load.firstMs, body: batch.body(), lengths: batch.lengths(), keep })
+      this.#account.accepted += rows
+      this.#stagedRows -= rows
+      if (keep) this.#kept.set(frame, load)
+      else this.#release(load)
+      this.#wakeWriters()
+    } catch (error) {
+      if (keep) this.#keeping--
+      const reason = error instanceof SpoolRefusedError ? error.reason : 'spool_io_error'
+      this.#account.shed[reason] += rows
+      this.#stagedRows -= rows
+      this.#release(load)
+      if (!(error instanceof SpoolRefusedError)) this.#reporter.limited('error', 'spool', { err: error }, 'a frame could not be packed')
+    } finally {
+      this.#staging--
+    }
   }
 
   #take(): Load | null {
@@ -144,91 +255,145 @@ export class Store implements Component {
   #release(load: Load): void {
     load.batch.reset()
     load.marks = []
-    // Two per writer keep a steady flow going; more were for an outage and go back to the system.
+    // Two per writer keep a steady flow going; more were for a slow disk and go back to the system.
     if (this.#idle.length < this.#writers * 2) this.#idle.push(load)
     else this.#loads--
   }
 
   #tick(): void {
     const load = this.#filling
-    if (load === null || load.batch.rows === 0) return
-    if (this.#writer === null || this.#ready.length > 0 || this.#writing >= this.#writers) return
-    if (this.#stopping || Date.now() - load.firstMs >= this.#flushMs) this.seal()
+    if (load !== null && load.batch.rows > 0 && (this.#stopping || Date.now() - load.firstMs >= this.#flushMs)) this.seal()
+    if (this.#lowWater.size > 0 && this.#engine !== null && this.downSinceMs === null) void this.#prune()
   }
 
-  #pump(): void {
-    const writer = this.#writer
-    while (writer !== null && this.#writing < this.#writers) {
-      const load = this.#ready.shift()
-      if (load === undefined) return
-      this.#writing++
-      void this.#write(writer, load).finally(() => {
-        this.#writing--
-        this.#release(load)
-        this.#pump()
-        this.#tick()
-      })
+  /** Tell the ledger which frames can never come again. What fails is told next time. */
+  async #prune(): Promise<void> {
+    if (this.#pruning || this.#abandon) return
+    this.#pruning = true
+    try {
+      for (const [uuid, segment] of this.#lowWater) {
+        await pruneLedger(this.#pool, uuid, segment)
+        if (this.#lowWater.get(uuid) === segment) this.#lowWater.delete(uuid)
+      }
+    } catch (error) {
+      if (!this.#abandon) this.#reporter.limited('warn', 'ledger', { err: error }, 'the ledger could not be pruned; tried again')
+    } finally {
+      this.#pruning = false
     }
   }
 
-  async #write(writer: FlowWriter, load: Load): Promise<void> {
-    const { rows } = load.batch
-    for (let attempt = 1; ; attempt++) {
+  /** One writer: takes frames as they come, one transaction at a time. */
+  async #writeOn(spool: Spool): Promise<void> {
+    for (let failures = 0; !this.#abandon; ) {
+      const writer = this.#writer
+      let frames: SpooledFrame[] = []
       try {
-        await writer.write(load.batch)
-        this.#stored(load)
-        return
+        if (writer !== null) frames = await spool.next(this.#batchRows)
+        failures = 0
       } catch (error) {
-        const kind = error instanceof StorageError ? error.kind : 'other'
-        if (kind === 'outage' && !this.#abandon) {
-          this.#down(error)
+        this.#reporter.limited('error', 'spool-read', { err: error }, 'the spool cannot be read; tried again')
+        await this.#sleep(backoffMs(++failures))
+        continue
+      }
+      if (writer === null || frames.length === 0) await this.#work()
+      else await this.#write(writer, spool, frames)
+    }
+  }
+
+  async #write(writer: FlowWriter, spool: Spool, frames: SpooledFrame[]): Promise<void> {
+    const rows = frames.reduce((sum, frame) => sum + frame.rows, 0)
+    this.writing++
+    try {
+      for (let attempt = 1; !this.#abandon; attempt++) {
+        try {
+          const began = performance.now()
+          const result = await writer.writeFrames(frames)
+          this.lastWriteMs = performance.now() - began
+          this.#account.stored += result.rows + result.replayedRows
+          for (const reason of QUARANTINE_REASONS) this.#account.quarantined[reason] += result.quarantined[reason]
+          this.#account.batches++
+          this.#account.batchesReplayed += result.replayed.length
+          const aside = rows - result.rows - result.replayedRows
+          if (aside > 0)
+            this.#reporter.limited('error', 'row-refused', { flows: aside }, 'the database refused flows; they are in the quarantine')
+          for (const frame of frames) this.#stored(spool, frame)
+          this.#up()
+          return
+        } catch (error) {
+          const kind = error instanceof StorageError ? error.kind : 'other'
+          if (this.#abandon) return
           this.#account.writeRetries++
+          if (kind === 'outage') this.#down(error)
+          else if (attempt >= OTHER_ATTEMPTS) {
+            await this.#giveUp(writer, spool, frames, error)
+            return
+          } else this.#reporter.limited('error', 'refused', { err: error, flows: rows }, 'the database refuses flows; tried again')
           await this.#sleep(backoffMs(attempt))
-          continue
         }
-        if (kind === 'other' && attempt < OTHER_ATTEMPTS && !this.#abandon) {
-          this.#account.writeRetries++
+      }
+    } finally {
+      this.writing--
+    }
+  }
+
+  /** Nothing helps against this refusal: alone if there were others, into the quarantine if not. */
+  async #giveUp(writer: FlowWriter, spool: Spool, frames: SpooledFrame[], error: unknown): Promise<void> {
+    if (frames.length > 1) {
+      for (const frame of frames) await this.#write(writer, spool, [frame])
+      return
+    }
+    for (const frame of frames) {
+      for (let attempt = 1; !this.#abandon; attempt++) {
+        try {
+          await spool.isolate(frame, 'database_refused')
+          this.#forget(frame)
+          this.#reporter.log.error(
+            { err: error, flows: frame.rows },
+            'the database does not take a frame; it is in the quarantine of the spool',
+          )
+          break
+        } catch (cause) {
+          this.#reporter.limited('error', 'isolate', { err: cause }, 'a frame cannot be set aside; tried again')
           await this.#sleep(backoffMs(attempt))
-          continue
         }
-        this.#giveUp(load, this.#abandon ? 'stopping' : 'database_refused')
-        this.#reporter.limited(
-          'error',
-          'given-up',
-          { err: error, flows: rows },
-          `${rows} flows were given up: the database does not take them`,
-        )
-        return
       }
     }
   }
 
-  #stored(load: Load): void {
-    const { batch, marks } = load
+  #stored(spool: Spool, frame: SpooledFrame): void {
     const now = Date.now()
-    this.#account.stored += batch.rows
-    this.#account.batches++
-    this.#rowsWaiting -= batch.rows
-    if (batch.maxTimeMs > (this.newestFlowMs ?? 0)) this.newestFlowMs = batch.maxTimeMs
-    for (let i = 0; i + 1 < marks.length; i += 2) this.#latency.add(now - (marks[i] ?? now), marks[i + 1] ?? 0, now)
-    this.#up()
+    const load = this.#kept.get(frame)
+    const last = frame.lengths.at(-1)
+    if (load !== undefined) {
+      const { batch, marks } = load
+      if (batch.maxTimeMs > (this.newestFlowMs ?? 0)) this.newestFlowMs = batch.maxTimeMs
+      for (let i = 0; i + 1 < marks.length; i += 2) this.#latency.add(now - (marks[i] ?? now), marks[i + 1] ?? 0, now)
+    } else {
+      this.#latency.add(now - frame.receivedMs, frame.rows, now)
+      if (last !== undefined) this.newestFlowMs = Math.max(this.newestFlowMs ?? 0, rowTimeMs(frame.body, frame.body.length - last))
+    }
+    spool.done(frame)
+    this.#forget(frame)
   }
 
-  #giveUp(load: Load, reason: Shed): void {
-    this.#account.shed[reason] += load.batch.rows
-    this.#rowsWaiting -= load.batch.rows
+  #forget(frame: SpooledFrame): void {
+    const load = this.#kept.get(frame)
+    if (load === undefined) return
+    this.#kept.delete(frame)
+    this.#keeping--
+    this.#release(load)
   }
 
   #down(error: unknown): void {
     this.downReason = error instanceof Error ? error.message : String(error)
     if (this.downSinceMs === null) {
       this.downSinceMs = Date.now()
-      this.#reporter.log.error({ err: error }, 'the database does not take flows; they are kept in memory and tried again')
+      this.#reporter.log.error({ err: error }, 'the database does not take flows; they are kept in the spool and tried again')
     } else {
       this.#reporter.limited(
         'warn',
         'database-down',
-        { reason: this.downReason, waiting: this.#rowsWaiting, queueShare: Number(this.share.toFixed(3)) },
+        { reason: this.downReason, waiting: this.waiting, spoolShare: Number(this.share.toFixed(3)) },
         'the database is still away',
       )
     }
@@ -239,7 +404,7 @@ export class Store implements Component {
     const seconds = Math.round((Date.now() - this.downSinceMs) / 1000)
     this.downSinceMs = null
     this.downReason = ''
-    this.#reporter.log.info({ seconds, waiting: this.#rowsWaiting }, 'the database takes flows again')
+    this.#reporter.log.info({ seconds, waiting: this.waiting }, 'the database takes flows again')
   }
 
   /** Find out which engine there is; keeps trying, because the database may simply start later than the collector. */
@@ -247,11 +412,10 @@ export class Store implements Component {
     for (let attempt = 1; !this.#stopping; attempt++) {
       try {
         this.#engine = await readEngine(this.#pool)
-        this.#writer = createWriter(this.#pool, this.#engine)
+        this.#writer = createWriter(this.#pool, this.#engine, { ledger: this.#settings.ledger ?? true })
         this.#up()
         this.#reporter.log.info({ engine: this.#engine }, `database ready (${this.#engine})`)
-        this.#pump()
-        this.#tick()
+        this.#wakeWriters()
         return
       } catch (error) {
         this.#down(error)
@@ -260,46 +424,59 @@ export class Store implements Component {
     }
   }
 
+  #wakeWriters(): void {
+    for (const wake of [...this.#waiters]) wake()
+  }
+
+  /** Until there may be work. */
+  #work(): Promise<void> {
+    return this.#pause(LOOK_MS, this.#waiters)
+  }
+
   #sleep(ms: number): Promise<void> {
+    return this.#pause(ms, this.#sleepers)
+  }
+
+  #pause(ms: number, wakers: Set<() => void>): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer)
-        this.#sleepers.delete(done)
+        wakers.delete(done)
         resolve()
       }
       const timer = setTimeout(done, ms)
-      this.#sleepers.add(done)
+      wakers.add(done)
     })
   }
 
-  /** Write what is there. When the database does not take it within `graceMs`, the rest is given up and counted. */
+  /** Bring everything into the spool, and what the database takes within `graceMs` into the database. */
   async drain(graceMs: number): Promise<void> {
     this.#stopping = true
     const deadline = Date.now() + graceMs
     for (const wake of [...this.#sleepers]) wake()
-    while (this.#rowsWaiting > 0 && Date.now() < deadline) {
-      if (this.#writing < this.#writers) this.seal()
-      await this.#sleep(20)
-    }
+    this.seal()
+    while (this.#staging > 0 && Date.now() < deadline) await this.#sleep(5)
+    this.#wakeWriters()
+    while (this.spooled > 0 && this.#engine !== null && this.downSinceMs === null && Date.now() < deadline) await this.#sleep(20)
   }
 
+  /** What the spool holds stays there for the next start: nothing accepted is lost by stopping. */
   async stop(): Promise<void> {
-    await this.drain(4_000)
+    await this.drain(DRAIN_MS)
     this.#abandon = true
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
-    this.seal()
-    for (const load of this.#ready.splice(0)) this.#giveUp(load, 'stopping')
-    for (const wake of [...this.#sleepers]) wake()
-    const deadline = Date.now() + 1_500
-    while (this.#writing > 0 && Date.now() < deadline) await this.#sleep(20)
-    if (this.#account.shed.stopping > 0) {
-      this.#reporter.log.error({ flows: this.#account.shed.stopping }, 'stopped with flows that the database did not take; they are lost')
+    for (const wake of [...this.#sleepers, ...this.#waiters]) wake()
+    // A transaction under way may end or not: the ledger knows at the next start.
+    await Promise.race([Promise.all(this.#running), this.#sleep(1_500)])
+    await this.#spool?.close()
+    if (this.spooled > 0) {
+      this.#reporter.log.warn({ flows: this.spooled }, 'stopped with flows in the spool; they are stored after the next start')
     }
   }
 }
 
-/** Full jitter: between nothing and 100 ms · 2^(attempt−1), at most 10 s; never below 20 ms. */
+/** Full jitter: between nothing and 100 ms · 2^(attempt−1), at most 10 s; never below 100 ms. */
 function backoffMs(attempt: number): number {
-  return 20 + Math.random() * Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (attempt - 1))
+  return RETRY_FIRST_MS + Math.random() * (Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10)) - RETRY_FIRST_MS)
 }

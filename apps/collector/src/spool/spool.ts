@@ -171,6 +171,7 @@ export class Spool {
   #broken: { reason: SpoolRefusal; error: unknown } | null = null
   #full = false
   #healer: NodeJS.Timeout | null = null
+  #healing: Promise<void> = Promise.resolve()
   #closed = false
   #quarantineBytes = 0
   #lastTakenMs: number | null = null
@@ -570,8 +571,8 @@ export class Spool {
       // Written down in the next segment, in case the file cannot be shortened.
       this.#cuts[segment.number] = segment.end
       const { file, end } = segment
-      void file
-        ?.truncate(end)
+      this.#removing = this.#removing
+        .then(() => file?.truncate(end))
         .then(() => {
           segment.octets = end
         })
@@ -589,7 +590,7 @@ export class Spool {
     if (this.#closed || this.#healer !== null) return
     this.#healer = setTimeout(() => {
       this.#healer = null
-      void this.#heal()
+      this.#healing = this.#heal()
     }, this.#options.retryMs ?? 1_000)
   }
 
@@ -681,7 +682,8 @@ export class Spool {
     while (rows < maxRows && !this.#closed) {
       const segment = this.#segments.find((one) => one.number >= this.#cursor.segment)
       if (segment === undefined) break
-      if (segment.number !== this.#cursor.segment) this.#cursor = { segment: segment.number, offset: segment.start }
+      if (segment.number !== this.#cursor.segment || this.#cursor.offset < segment.start)
+        this.#cursor = { segment: segment.number, offset: segment.start }
       if (segment.takenFrames >= segment.frames) {
         if (!segment.closed || segment === this.#segments.at(-1)) break
         this.#cursor = { segment: segment.number + 1, offset: 0 }
@@ -861,15 +863,14 @@ export class Spool {
   /** Sync what was appended, and give the directory back. What is not done stays for the next start. */
   async close(): Promise<void> {
     await this.flush()
-    this.#closed = true
-    await this.#reading
-    await this.#removing
-    await this.#closeFiles()
+    await this.abandon()
   }
 
-  /** For tests: end as a crash would, with nothing synced that was not. */
+  /** Give the directory back at once: what is not synced is lost, as in a crash. */
   async abandon(): Promise<void> {
     this.#closed = true
+    if (this.#healer !== null) clearTimeout(this.#healer)
+    await this.#healing
     await this.#pumping
     await this.#reading
     await this.#removing
@@ -878,7 +879,6 @@ export class Spool {
 
   async #closeFiles(): Promise<void> {
     this.#closed = true
-    if (this.#healer !== null) clearTimeout(this.#healer)
     for (const segment of this.#segments) {
       await segment.file?.close()
       segment.file = null
