@@ -6,6 +6,7 @@ const out = ['**/node_modules/**', '**/.next/**', '**/.next-*/**', '**/.turbo/**
  * One project per kind of proof; `scripts/test.ts` runs them in this order.
  *
  * unit: pure, no I/O. integration (`*.it.test.ts`): a real PostgreSQL, a clone of a migrated database per file.
+ * chaos (`*.chaos.test.ts`): the integration tests' faults, many times over; only `npm run test:chaos` runs it.
  * exporters: real exporters against the real collector. system: the whole product from `scripts/up.ts`. browser: a real Chromium.
  */
 export default defineConfig({
@@ -22,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,packages,scripts,tests/house,tests/web,tests/ui,tests/map}/**/*.test.{ts,tsx}'],
-          exclude: [...out, '**/*.it.test.ts'],
+          exclude: [...out, '**/*.it.test.ts', '**/*.chaos.test.ts'],
           testTimeout: 20_000,
         },
       },
@@ -35,6 +36,18 @@ export default defineConfig({
           globalSetup: ['packages/db/src/testing/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['{apps,packages}/**/*.chaos.test.ts'],
+          exclude: out,
+          globalSetup: ['packages/db/src/testing/global-setup.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
         },
       },
       {

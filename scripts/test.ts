@@ -4,6 +4,7 @@
  *   npm test                         all stages
  *   npm test -- --only unit          one or several (comma), by name
  *   npm test -- --list               the names
+ *   npm run test:chaos               faults on purpose, for an hour: not part of npm test
  *
  * A stage that fails does not stop the others: one run tells everything. The last line is `N passed, N failed, N skipped`;
  * the exit code is 1 when anything failed. Reports and screenshots go to test-results/.
@@ -154,8 +155,11 @@ async function webBuild(): Promise<Outcome> {
   }
 }
 
-/** `built`: needs the web app, so it is not begun after a failed build; that counts as a failure. */
-const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome>; built?: boolean }[] = [
+/**
+ * `built`: needs the web app, so it is not begun after a failed build; that counts as a failure.
+ * `asked`: runs only when it is named.
+ */
+const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome>; built?: boolean; asked?: boolean }[] = [
   { name: 'tools', does: 'fetches the foreign programs some tests talk to', run: tools },
   {
     name: 'lint',
@@ -180,6 +184,7 @@ const STAGES: readonly { name: string; does: string; run: () => Promise<Outcome>
   { name: 'exporters', does: 'softflowd and pmacct against nfdump', run: vitest('exporters') },
   { name: 'system', does: 'the whole product from npm start', run: vitest('system'), built: true },
   { name: 'browser', does: 'screens in a real Chromium', run: vitest('browser'), built: true },
+  { name: 'chaos', does: 'kills, outages and damage, many times over (npm run test:chaos)', run: vitest('chaos'), asked: true },
 ]
 
 const args = process.argv.slice(2)
@@ -221,8 +226,8 @@ const notes: string[] = []
 const times: string[] = []
 const began = Date.now()
 let buildFailed = false
-for (const { name, run: work, built } of STAGES) {
-  if (only !== null && !only.includes(name)) continue
+for (const { name, run: work, built, asked } of STAGES) {
+  if (only === null ? asked : !only.includes(name)) continue
   console.log(`\n── ${name} ──`)
   const started = Date.now()
   let outcome: Outcome

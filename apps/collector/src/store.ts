@@ -47,6 +47,8 @@ const RETRY_FIRST_MS = 100
 const RETRY_MOST_MS = 10_000
 /** Errors that neither pass by themselves nor are the rows' fault: tried this often, then the frame is set aside and counted. */
 const OTHER_ATTEMPTS = 5
+/** Frames that come within this time share a transaction: less than what people notice, and ten commits a second become five. */
+const GATHER_MS = 200
 /** How often writers look for frames when nobody woke them. */
 const LOOK_MS = 1_000
 /** A stop gives the database this long to take what the spool holds; the rest waits there for the next start. */
@@ -94,6 +96,7 @@ export class Store implements Component {
   /** Low-water marks that the ledger has not been told yet, by spool. */
   readonly #lowWater = new Map<string, number>()
   #pruning = false
+  #lastTakeMs = 0
   /** Wakes those who sleep between attempts or wait for work. */
   readonly #sleepers = new Set<() => void>()
   readonly #waiters = new Set<() => void>()
@@ -288,7 +291,15 @@ export class Store implements Component {
       const writer = this.#writer
       let frames: SpooledFrame[] = []
       try {
-        if (writer !== null) frames = await spool.next(this.#batchRows)
+        if (writer !== null) {
+          const early = this.#lastTakeMs + GATHER_MS - performance.now()
+          if (early > 1 && spool.rowsWaiting < this.#batchRows && !this.#stopping) {
+            await this.#sleep(early)
+            continue
+          }
+          frames = await spool.next(this.#batchRows)
+          if (frames.length > 0) this.#lastTakeMs = performance.now()
+        }
         failures = 0
       } catch (error) {
         this.#reporter.limited('error', 'spool-read', { err: error }, 'the spool cannot be read; tried again')

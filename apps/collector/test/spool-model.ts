@@ -42,7 +42,7 @@ export function randomOf(seed: number): (below: number) => number {
 }
 
 export const openSpool = (dir: string, more: Partial<SpoolOptions> = {}): Promise<Spool> =>
-  Spool.open({ dir, columns: COLUMNS, maxBytes: 1 << 24, retryMs: 5, ...more })
+  Spool.open({ dir, columns: COLUMNS, maxBytes: 1 << 24, retryMs: 1, ...more })
 
 /** Everything that can be read, acknowledged as it comes. */
 export async function drain(spool: Spool, maxRows = 1000): Promise<number[]> {

@@ -175,6 +175,7 @@ export class Spool {
   #closed = false
   #quarantineBytes = 0
   #lastTakenMs: number | null = null
+  #takenRows = 0
 
   /** Rows accepted and not done. */
   rowsHeld = 0
@@ -246,6 +247,11 @@ export class Spool {
     if (oldest < Number.POSITIVE_INFINITY) return oldest
     const at = this.#segments.find((segment) => segment.number >= this.#cursor.segment && segment.frames > segment.takenFrames)
     return (at?.takenFrames === 0 ? at.firstMs : this.#lastTakenMs) ?? this.#lastTakenMs
+  }
+
+  /** Rows that no writer has taken. */
+  get rowsWaiting(): number {
+    return this.rowsHeld - this.#takenRows
   }
 
   // ——— Opening ———
@@ -701,6 +707,7 @@ export class Spool {
       this.#advance(segment, frame.octets, frame.rows)
       this.#lastTakenMs = frame.receivedMs
       this.#taken.set(key(frame), frame)
+      this.#takenRows += frame.rows
       frames.push(frame)
       rows += frame.rows
     }
@@ -778,6 +785,7 @@ export class Spool {
   /** The frame's rows are stored, or set aside: its room may be used again. */
   done(frame: SpooledFrame): void {
     if (!this.#taken.delete(key(frame))) return
+    this.#takenRows -= frame.rows
     const segment = this.#segments.find(({ number }) => number === frame.segment)
     if (segment !== undefined) this.#finish(segment, frame.rows)
   }
