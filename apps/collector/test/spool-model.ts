@@ -101,80 +101,83 @@ export async function checkModel(base: string, sequences: number, seed: number, 
     let held: number[][] = []
     const done = new Set<number>()
     let taken: SpooledFrame[] = []
-    for (let step = 3 + random(12); step > 0; step--) {
-      const what = random(12)
-      if (what < 5) {
-        const waiting: Promise<void>[] = []
-        for (let i = 1 + random(3); i > 0; i--) {
-          const numbers = Array.from({ length: 1 + random(4) }, () => n++)
-          waiting.push(
-            spool.append({ ...rowsOf(tamper(numbers)), keep: random(2) === 0 }).then(
-              () => void held.push(numbers),
-              (error: unknown) => {
-                if (!(error instanceof SpoolRefusedError)) throw error
-                if (!small) throw new Error('a spool with room refused', { cause: error })
-              },
-            ),
+    try {
+      for (let step = 3 + random(12); step > 0; step--) {
+        const what = random(12)
+        if (what < 5) {
+          const waiting: Promise<void>[] = []
+          for (let i = 1 + random(3); i > 0; i--) {
+            const numbers = Array.from({ length: 1 + random(4) }, () => n++)
+            waiting.push(
+              spool.append({ ...rowsOf(tamper(numbers)), keep: random(2) === 0 }).then(
+                () => void held.push(numbers),
+                (error: unknown) => {
+                  if (!(error instanceof SpoolRefusedError)) throw error
+                  if (!small) throw new Error('a spool with room refused', { cause: error })
+                },
+              ),
+            )
+          }
+          await Promise.all(waiting)
+        } else if (what < 8) {
+          const frames = await spool.next(1 + random(8))
+          const waiting = held.slice(taken.length)
+          for (const [i, frame] of frames.entries()) same(numbersOf(frame), waiting[i], `sequence ${sequence}, read`)
+          if (frames.length === 0) same(waiting, [], `sequence ${sequence}, read to the end`)
+          taken.push(...frames)
+        } else if (what < 9) {
+          // Writers end in any order; here the oldest come first in `held` and `taken` alike.
+          for (let i = random(taken.length + 1); i > 0; i--) {
+            const at = random(taken.length)
+            const [frame] = taken.splice(at, 1)
+            const [numbers] = held.splice(at, 1)
+            if (frame === undefined || numbers === undefined) break
+            done.add(numbers[0] ?? -1)
+            spool.done(frame)
+          }
+          same(spool.rowsHeld, held.flat().length, `sequence ${sequence}, rows held`)
+        } else if (what < 10) {
+          const which = random(2) === 0 ? 'write' : 'sync'
+          failing[which] = random(2) === 0 ? 'EIO' : 'ENOSPC'
+          await spool.append(rowsOf([n++])).then(
+            () => {
+              throw new Error('accepted by a disk that fails')
+            },
+            (error: unknown) => {
+              if (!(error instanceof SpoolRefusedError)) throw error
+            },
           )
+          failing[which] = ''
+          for (let i = 0; i < 1000 && spool.refusal !== null && !small; i++) await sleep(1)
+        } else {
+          await spool.abandon()
+          const newest = readdirSync(dir)
+            .filter((name) => name.endsWith('.seg'))
+            .sort()
+            .at(-1)
+          // Junk behind the last sync, as a lost write leaves it.
+          if (newest !== undefined && random(2) === 0) {
+            writeFileSync(join(dir, newest), Buffer.concat([readFileSync(join(dir, newest)), Buffer.alloc(random(100), random(256))]))
+          }
+          taken = []
+          spool = await openSpool(dir, options)
+          const there: number[][] = []
+          for (let frames = await spool.next(1000); frames.length > 0; frames = await spool.next(1000)) there.push(...frames.map(numbersOf))
+          same(
+            there.filter((numbers) => !done.has(numbers[0] ?? -1)),
+            held,
+            `sequence ${sequence}, after a crash`,
+          )
+          same(new Set(there.flat()).size, there.flat().length, `sequence ${sequence}, twice after a crash`)
+          await spool.abandon()
+          spool = await openSpool(dir, options)
+          held = there
+          for (const numbers of there) done.delete(numbers[0] ?? -1)
         }
-        await Promise.all(waiting)
-      } else if (what < 8) {
-        const frames = await spool.next(1 + random(8))
-        const waiting = held.slice(taken.length)
-        for (const [i, frame] of frames.entries()) same(numbersOf(frame), waiting[i], `sequence ${sequence}, read`)
-        if (frames.length === 0) same(waiting, [], `sequence ${sequence}, read to the end`)
-        taken.push(...frames)
-      } else if (what < 9) {
-        // Writers end in any order; here the oldest come first in `held` and `taken` alike.
-        for (let i = random(taken.length + 1); i > 0; i--) {
-          const at = random(taken.length)
-          const [frame] = taken.splice(at, 1)
-          const [numbers] = held.splice(at, 1)
-          if (frame === undefined || numbers === undefined) break
-          done.add(numbers[0] ?? -1)
-          spool.done(frame)
-        }
-        same(spool.rowsHeld, held.flat().length, `sequence ${sequence}, rows held`)
-      } else if (what < 10) {
-        const which = random(2) === 0 ? 'write' : 'sync'
-        failing[which] = random(2) === 0 ? 'EIO' : 'ENOSPC'
-        await spool.append(rowsOf([n++])).then(
-          () => {
-            throw new Error('accepted by a disk that fails')
-          },
-          (error: unknown) => {
-            if (!(error instanceof SpoolRefusedError)) throw error
-          },
-        )
-        failing[which] = ''
-        for (let i = 0; i < 1000 && spool.refusal !== null && !small; i++) await sleep(1)
-      } else {
-        await spool.abandon()
-        const newest = readdirSync(dir)
-          .filter((name) => name.endsWith('.seg'))
-          .sort()
-          .at(-1)
-        // Junk behind the last sync, as a lost write leaves it.
-        if (newest !== undefined && random(2) === 0) {
-          writeFileSync(join(dir, newest), Buffer.concat([readFileSync(join(dir, newest)), Buffer.alloc(random(100), random(256))]))
-        }
-        taken = []
-        spool = await openSpool(dir, options)
-        const there: number[][] = []
-        for (let frames = await spool.next(1000); frames.length > 0; frames = await spool.next(1000)) there.push(...frames.map(numbersOf))
-        same(
-          there.filter((numbers) => !done.has(numbers[0] ?? -1)),
-          held,
-          `sequence ${sequence}, after a crash`,
-        )
-        same(new Set(there.flat()).size, there.flat().length, `sequence ${sequence}, twice after a crash`)
-        await spool.abandon()
-        spool = await openSpool(dir, options)
-        held = there
-        for (const numbers of there) done.delete(numbers[0] ?? -1)
       }
+    } finally {
+      await spool.close()
+      rmSync(dir, { recursive: true })
     }
-    await spool.close()
-    rmSync(dir, { recursive: true })
   }
 }
