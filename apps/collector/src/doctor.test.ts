@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { ExporterObject } from '@weir/db/contracts'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig } from './config.ts'
-import { checkClock, checkPorts, checkReceiveBuffer, judgeDisk, judgeExporter, runningCollector } from './doctor.ts'
+import { checkClock, checkPorts, checkReceiveBuffer, checkSpool, judgeDisk, judgeExporter, judgeSpool, runningCollector } from './doctor.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'weir-doctor-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -34,6 +34,23 @@ const healthy: ExporterObject = {
 }
 
 describe('the doctor', () => {
+  it('says when the disk cannot hold what the spool may take, and when frames were set aside', () => {
+    const mib = 1024 * 1024
+    expect(judgeSpool('/spool', 2048 * mib, 48 * mib, 1000 * mib, 0)).toMatchObject({
+      state: 'warn',
+      remedy: expect.stringContaining('WEIR_SPOOL_MIB'),
+    })
+    expect(judgeSpool('/spool', 2048 * mib, 48 * mib, 2000 * mib, 0)).toMatchObject({
+      state: 'ok',
+      seen: expect.stringContaining('48 of 2048 MiB'),
+    })
+    expect(judgeSpool('/spool', 2048 * mib, 48 * mib, 9000 * mib, 2)).toMatchObject({
+      state: 'warn',
+      seen: expect.stringContaining('2 frames'),
+    })
+    expect(checkSpool({ spoolDir: dir, spoolBytes: mib }).name).toBe('spool')
+  })
+
   it('names the setting when a port is taken by somebody else, and is content when it is our own collector', async () => {
     const other = createSocket('udp4')
     other.bind(0, '127.0.0.1')

@@ -1,10 +1,19 @@
 import { createPool } from '@weir/db/connection'
 import { ConfigError, readConfig } from '../config.ts'
-import { checkClock, checkDatabase, checkDisk, checkPorts, checkReceiveBuffer, type Finding, runningCollector } from '../doctor.ts'
+import {
+  checkClock,
+  checkDatabase,
+  checkDisk,
+  checkPorts,
+  checkReceiveBuffer,
+  checkSpool,
+  type Finding,
+  runningCollector,
+} from '../doctor.ts'
 
 const USAGE = `Usage: weir doctor [--json]
 
-Looks at settings, ports, socket buffers, disk, clock, database, collector and exporters; says what is wrong and what to do.
+Looks at settings, ports, socket buffers, disk, spool, clock, database, collector and exporters; says what is wrong and what to do.
 Ends with 0 when nothing failed, with 1 otherwise.
 `
 
@@ -52,6 +61,7 @@ async function examine(): Promise<Finding[]> {
       ...(await checkPorts(config, pid)),
       checkReceiveBuffer(),
       checkDisk(config.dataDir),
+      checkSpool(config),
       checkClock(),
       ...(await checkDatabase(pool, 'doctor')),
     ]

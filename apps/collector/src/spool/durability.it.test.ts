@@ -3,7 +3,7 @@ import { createPool } from '@weir/db/connection'
 import { COPY_COLUMNS, createWriter, FlowBatch, type Frame } from '@weir/db/ingest'
 import { address, createTestDatabase, sampleContext, sampleFlow, type TestDatabase, testEngines } from '@weir/db/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { KillableDatabase, lossyWay, NumberedLoad, startProgram, storedNumbers } from '../../test/chaos.ts'
+import { KillableDatabase, lossyWay, metricOf, NumberedLoad, startProgram, storedNumbers } from '../../test/chaos.ts'
 import { expectSets, killCollector, killDatabase, outage } from '../../test/durability.ts'
 import { breakableWay, newDataDir, startTestCollector, until } from '../../test/harness.ts'
 
@@ -148,4 +148,49 @@ describe('the collector and a poison frame', () => {
       await database.pool.query('alter table flow drop constraint poison')
     }
   })
+})
+
+describe('the collector under more than it can take', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await createTestDatabase('postgres')
+  })
+  afterAll(() => database.drop())
+
+  it('accounts for every datagram that was sent, with what the kernel dropped', async () => {
+    const dir = newDataDir()
+    const program = await startProgram({
+      DATABASE_URL: database.url,
+      WEIR_DATA_DIR: dir.path,
+      WEIR_NETFLOW_PORT: '22112',
+      WEIR_METRICS_PORT: '0',
+    })
+    const load = new NumberedLoad(22_112, 1)
+    try {
+      await load.start()
+      load.pause()
+      const began = performance.now()
+      while (performance.now() - began < 3_000) {
+        for (let i = 0; i < 100; i++) load.one()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const sent = load.sent / 30
+      const { metrics = 0 } = program.ports
+      const arrived = async () =>
+        (await metricOf(metrics, 'weir_datagrams_received_total')) + (await metricOf(metrics, 'weir_kernel_dropped_datagrams_total'))
+      await until('every datagram to be counted', async () => (await arrived()) === sent, 60_000)
+      await until('everything to be stored', async () => (await metricOf(metrics, 'weir_flows_waiting')) === 0, 120_000)
+      await until('the books to close', async () => (await metricOf(metrics, 'weir_accounting_gap')) === 0)
+      expect(await metricOf(metrics, 'weir_accounting_gaps_total')).toBe(0)
+      const flows = await metricOf(metrics, 'weir_flows_decoded_total')
+      const shed = await metricOf(metrics, 'weir_flows_shed_total')
+      const { numbers, twice } = await storedNumbers(database.pool)
+      expect({ stored: numbers.size, twice }).toEqual({ stored: flows - shed, twice: 0 })
+    } finally {
+      load.close()
+      program.child.kill('SIGKILL')
+      await program.ended
+      dir.remove()
+    }
+  }, 240_000)
 })
