@@ -5,9 +5,9 @@ import {
   decodePayload,
   decodeSegmentHeader,
   encodeFrameHeader,
-  encodePayload,
   encodeSegmentHeader,
   FRAME_HEADER,
+  Packer,
 } from './codec.ts'
 import { crc32c } from './crc32c.ts'
 
@@ -55,19 +55,21 @@ describe('frames on the disk', () => {
     expect(decodeFrameHeader(octets.subarray(0, -1), seed)).toBeNull()
   })
   it('payloads read as they were written, packed or plain', async () => {
-    for (const sizes of [[2000, 3000], [2], []]) {
+    const packer = new Packer()
+    for (const sizes of [[2000, 3000], [2], [], Array.from({ length: 60 }, () => 60_000)]) {
       const lengths = Uint16Array.from(sizes)
       const body = Buffer.alloc(
         sizes.reduce((a, b) => a + b, 0),
         3,
       )
-      const { plainOctets, encoding, stored } = await encodePayload(body, lengths)
-      expect(encoding).toBe(sizes.length === 2 ? 1 : 0)
+      const { plainOctets, encoding, stored } = await packer.pack(body, lengths)
+      expect(encoding).toBe(sizes.length >= 2 ? 1 : 0)
       const facts = { ...header, rows: lengths.length, plainOctets, storedOctets: stored.length, encoding }
       const back = await decodePayload(facts, stored)
       expect(back.body.equals(body)).toBe(true)
       expect([...back.lengths]).toEqual(sizes)
       await expect(decodePayload({ ...facts, plainOctets: plainOctets + 1 }, stored)).rejects.toThrow()
     }
+    packer.close()
   })
 })

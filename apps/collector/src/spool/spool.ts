@@ -9,10 +9,10 @@ import {
   decodePayload,
   decodeSegmentHeader,
   encodeFrameHeader,
-  encodePayload,
   encodeSegmentHeader,
   FRAME_HEADER,
   type FrameHeader,
+  Packer,
 } from './codec.ts'
 import { crc32c } from './crc32c.ts'
 
@@ -122,6 +122,7 @@ interface Waiting {
   keep: boolean
   packed: { plainOctets: number; encoding: 0 | 1; stored: Buffer; sha256: Buffer; crc: (seed: number) => number } | null
   packing: Promise<void>
+  failed: Error | null
   resolve(frame: SpooledFrame): void
   reject(error: Error): void
 }
@@ -158,6 +159,7 @@ export class Spool {
   readonly #hot = new Map<string, SpooledFrame>()
   readonly #taken = new Map<string, SpooledFrame>()
   readonly #queue: Waiting[] = []
+  readonly #packer = new Packer()
   #uuid = ''
   #active: Segment | null = null
   #lastNumber = 0
@@ -436,10 +438,21 @@ export class Spool {
         reject(new SpoolRefusedError('spool_io_error', new Error('the spool is closed')))
         return
       }
-      const waiting: Waiting = { ...source, keep: source.keep ?? false, packed: null, packing: Promise.resolve(), resolve, reject }
-      waiting.packing = encodePayload(source.body, source.lengths).then((packed) => {
+      const waiting: Waiting = {
+        ...source,
+        keep: source.keep ?? false,
+        packed: null,
+        packing: Promise.resolve(),
+        failed: null,
+        resolve,
+        reject,
+      }
+      waiting.packing = this.#packer.pack(source.body, source.lengths).then((packed) => {
         const sha256 = createHash('sha256').update(packed.stored).digest()
         waiting.packed = { ...packed, sha256, crc: (seed) => crc32c(packed.stored, seed) }
+      })
+      waiting.packing = waiting.packing.catch((error: unknown) => {
+        waiting.failed = error instanceof Error ? error : new Error(String(error))
       })
       this.#queue.push(waiting)
       this.#startPump()
@@ -457,6 +470,11 @@ export class Spool {
   async #pump(): Promise<void> {
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       await first.packing
+      if (first.failed !== null) {
+        this.#queue.shift()
+        first.reject(first.failed)
+        continue
+      }
       const group: Waiting[] = []
       let octets = 0
       while (this.#queue[0]?.packed && octets < Math.min(GROUP_OCTETS, this.#segmentBytes)) {
@@ -800,7 +818,7 @@ export class Spool {
   /** Set a frame aside that the database does not take, with its octets as they lie on the disk. */
   async isolate(frame: SpooledFrame, reason: Isolation): Promise<void> {
     const { body, lengths, rows, receivedMs } = frame
-    const packed = await encodePayload(body, lengths)
+    const packed = await this.#packer.pack(body, lengths)
     const crc = crc32c(packed.stored)
     const { plainOctets, encoding, stored } = packed
     const header = encodeFrameHeader(
@@ -893,6 +911,7 @@ export class Spool {
     }
     if (this.#mark >= 0) closeSync(this.#mark)
     this.#mark = -1
+    this.#packer.close()
     this.#release()
   }
 
