@@ -184,6 +184,30 @@ describe('the spool', () => {
     await again.close()
   })
 
+  it('opens on a full disk, gives back what it holds, and frees that room before it needs more', async () => {
+    const dir = newDir()
+    const spool = await openSpool(dir)
+    for (let i = 0; i < 3; i++) await spool.append(rowsOf([i]))
+    await spool.close()
+    const { io, failing } = failingIo()
+    failing.write = 'ENOSPC'
+    const full = await openSpool(dir, { io })
+    expect(full.refusal).toBe('spool_full')
+    await expect(full.append(rowsOf([3]))).rejects.toMatchObject({ reason: 'spool_full' })
+    const path = join(dir, segmentsOf(dir)[0] ?? '')
+    const before = statSync(path).size
+    expect(await drain(full)).toEqual([0, 1, 2])
+    for (let i = 0; i < 500 && statSync(path).size === before; i++) await sleep(5)
+    expect(statSync(path).size).toBeLessThan(before)
+    failing.write = ''
+    for (let i = 0; i < 500 && full.refusal !== null; i++) await sleep(5)
+    expect((await full.append(rowsOf([4]))).segment).toBeGreaterThan(1)
+    await full.close()
+    const again = await openSpool(dir)
+    expect(await drain(again)).toEqual([4])
+    await again.close()
+  })
+
   it('sets a damaged frame aside, with its octets, and goes on', async () => {
     const dir = newDir()
     const spool = await openSpool(dir)

@@ -286,7 +286,12 @@ export class Spool {
     this.recoveredRows = this.rowsHeld
     this.#forgetSuspects()
     this.#cursor = { segment: this.#segments[0]?.number ?? 0, offset: this.#segments[0]?.start ?? 0 }
-    await this.#begin()
+    try {
+      await this.#begin()
+    } catch (error) {
+      // A full disk must not keep what is there from being stored: that is what frees it.
+      this.#fail(error)
+    }
     this.#collect()
     await this.#removing
     if (this.discardedBytes > 0) {
@@ -623,6 +628,7 @@ export class Spool {
     try {
       this.#collect()
       await this.#removing
+      await this.#emptyLast()
       await this.#begin()
       this.#broken = null
       if (!this.#full) this.refusingSinceMs = null
@@ -631,6 +637,14 @@ export class Spool {
       this.#broken = { reason: this.#broken?.reason ?? 'spool_io_error', error }
       this.#healSoon()
     }
+  }
+
+  /** The last segment keeps its number alive and so its file; once everything in it is done, its room may be what a full disk lacks. */
+  async #emptyLast(): Promise<void> {
+    const last = this.#segments.at(-1)
+    if (last?.file == null || !last.closed || last.damaged || last.frames === 0 || last.done < last.frames) return
+    await last.file.truncate(last.start)
+    Object.assign(last, { end: last.start, octets: last.start, frames: 0, rows: 0, takenFrames: 0, takenRows: 0, done: 0 })
   }
 
   #path(number: number): string {
