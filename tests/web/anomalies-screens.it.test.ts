@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /** The anomaly screens in a real Chromium: what a person at night does, with the keyboard and with a thumb. */
 import { createRequire } from 'node:module'
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
