@@ -1,6 +1,7 @@
 export * from './anomalies.ts'
 export * from './api.ts'
 export * from './audit.ts'
+export * from './blocks.ts'
 export * from './fields.ts'
 export * from './filter.ts'
 export * from './filter-complete.ts'
