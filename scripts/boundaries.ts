@@ -78,10 +78,12 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'db',
     folder: 'packages/db/',
-    doors: [],
+    // The rules of what may be blocked are asked inside the transaction that records the answer.
+    doors: ['@weir/mitigation'],
     packages: ['drizzle-orm', 'pg', 'pg-copy-streams', 'zod'],
     node: true,
-    instead: 'The database room knows no other room: what it needs of a flow or a datagram it declares as an interface of its own.',
+    instead:
+      'The database room knows no other room but the pure @weir/mitigation: what it needs of a flow or a datagram it declares as an interface of its own.',
   },
   {
     name: 'collector',

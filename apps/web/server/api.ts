@@ -4,8 +4,15 @@ import {
   AnomaliesAnswer,
   AnomalyCard,
   AnomalyEventsAnswer,
+  ApproveBlockBody,
   AuditAnswer,
   AuditState,
+  BLOCK_STATES,
+  Block,
+  BlocksAnswer,
+  DeviceBody,
+  DeviceShape,
+  DevicesAnswer,
   DIMENSIONS,
   ExportersAnswer,
   FlowObject,
@@ -14,13 +21,19 @@ import {
   GraphAnswer,
   HealthAnswer,
   METRICS,
+  ProtectedPrefixBody,
+  ProtectedPrefixesAnswer,
+  RequestBlockBody,
   ROLES,
   type RouteKey,
   SEVERITIES,
+  SimulateBody,
+  Simulation,
   SuppressionShape,
   SuppressionsAnswer,
   TimeseriesAnswer,
   TopAnswer,
+  WithdrawBlockBody,
 } from '@weir/db/contracts'
 import { z } from 'zod'
 import { PASSWORD_MAX, PASSWORD_MIN } from './password.ts'
@@ -30,7 +43,7 @@ import { PASSWORD_MAX, PASSWORD_MIN } from './password.ts'
  * generated from them, so neither can drift from the other.
  */
 export interface Operation {
-  tag: 'traffic' | 'anomalies' | 'inventory' | 'accounts' | 'audit' | 'system'
+  tag: 'traffic' | 'anomalies' | 'blocks' | 'inventory' | 'accounts' | 'audit' | 'system'
   summary: string
   description?: string
   path?: z.ZodObject
@@ -113,6 +126,8 @@ const id = z
   .transform(Number)
   .meta({ override: { type: 'integer', minimum: 1 } })
 const anomalyId = z.string().regex(/^[a-z_]{1,40}-[0-9a-z]{1,20}-[0-9a-z]{1,20}$/, 'is no anomaly')
+const blockId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,46}[a-z0-9]$/, 'is no id')
+const BlockMoved = z.object({ id: z.string(), state: z.enum(BLOCK_STATES) }).meta({ id: 'BlockMoved' })
 /** A list with commas between. */
 const listOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z
@@ -417,6 +432,78 @@ export const API = {
     summary: 'End a suppression before its time',
     path: z.object({ id }),
     answer: null,
+  },
+  'POST /api/v1/blocks/simulate': {
+    tag: 'blocks',
+    summary: 'What a rule would have hit of the stored flows, and narrower ways',
+    description: 'Stored and recorded; a request for a block names it.',
+    body: SimulateBody,
+    answer: Simulation,
+    status: 201,
+  },
+  'GET /api/v1/blocks/simulations/{id}': {
+    tag: 'blocks',
+    summary: 'A simulation as it was stored',
+    path: z.object({ id: blockId }),
+    answer: Simulation,
+  },
+  'GET /api/v1/blocks': {
+    tag: 'blocks',
+    summary: 'Blocks, newest request first',
+    query: z.strictObject({
+      state: listOf(BLOCK_STATES).optional().meta(listMeta(BLOCK_STATES, 'Only these states')),
+      anomaly: anomalyId.optional().meta({ description: 'Only those for this anomaly.' }),
+      cursor: z.string().max(100).optional().meta({ description: '`nextCursor` of the page before.' }),
+      limit: whole(1, 200)
+        .optional()
+        .meta(wholeMeta(1, 200, 50, 'Blocks per page.')),
+    }),
+    answer: BlocksAnswer,
+  },
+  'POST /api/v1/blocks': {
+    tag: 'blocks',
+    summary: 'Ask for a block',
+    description: 'Needs your password within five minutes. Goes ahead at once when one person may decide it, else waits for a second one.',
+    body: RequestBlockBody,
+    answer: z.object({ id: z.string(), state: z.enum(BLOCK_STATES), hash: z.string() }).meta({ id: 'BlockRequested' }),
+    status: 201,
+  },
+  'GET /api/v1/blocks/{id}': {
+    tag: 'blocks',
+    summary: 'One block: its exact text per device, its proof and its history',
+    path: z.object({ id: blockId }),
+    answer: Block,
+  },
+  'POST /api/v1/blocks/{id}/approve': {
+    tag: 'blocks',
+    summary: 'Agree to the block of someone else',
+    description: 'Needs your password within five minutes, and the hash of the text you looked at.',
+    path: z.object({ id: blockId }),
+    body: ApproveBlockBody,
+    answer: BlockMoved,
+  },
+  'POST /api/v1/blocks/{id}/withdraw': {
+    tag: 'blocks',
+    summary: 'End a block before its time',
+    path: z.object({ id: blockId }),
+    body: WithdrawBlockBody,
+    answer: BlockMoved,
+  },
+  'GET /api/v1/devices': { tag: 'inventory', summary: 'Devices that can carry blocks', answer: DevicesAnswer },
+  'POST /api/v1/devices': {
+    tag: 'inventory',
+    summary: 'Add a device, or change all of one',
+    description: 'Holds no secrets: keys are files of the machine that enforces.',
+    body: DeviceBody,
+    answer: DeviceShape,
+  },
+  'GET /api/v1/protected-prefixes': { tag: 'inventory', summary: 'What no block may touch', answer: ProtectedPrefixesAnswer },
+  'POST /api/v1/protected-prefixes': {
+    tag: 'inventory',
+    summary: 'Protect a network from blocks',
+    body: ProtectedPrefixBody,
+    answer: z.object({ prefix: z.string() }).meta({ id: 'ProtectedPrefix' }),
+    status: 201,
   },
   'GET /api/v1/exporters': {
     tag: 'inventory',

@@ -81,6 +81,7 @@ function build() {
     tags: [
       { name: 'traffic', description: 'What flowed. Viewers and managers see networks in place of single addresses.' },
       { name: 'anomalies', description: 'What the detectors found, what people decided about it, and what is suppressed.' },
+      { name: 'blocks', description: 'Simulate, request, approve, withdraw; what devices carry and whether it works.' },
       { name: 'inventory', description: 'Exporters, interfaces, services, home networks.' },
       { name: 'accounts', description: 'People, sessions and API tokens.' },
       { name: 'audit', description: 'Who did what: an append-only chain of hashes with signed checkpoints.' },

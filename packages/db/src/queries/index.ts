@@ -1,6 +1,8 @@
 export * from '../anomalies/notices.ts'
 export * from '../anomalies/queries.ts'
 export * from '../anomalies/stored-flows.ts'
+export { devices, protectedPrefixes } from '../blocks/devices.ts'
+export { type BlocksQuestion, block, blocks, simulation } from '../blocks/queries.ts'
 export * from './exporters.ts'
 export * from './flows.ts'
 export * from './geo.ts'

@@ -1,0 +1,378 @@
+import { judgeEnforcement } from '@weir/mitigation'
+import { appendAudit, inTransaction } from '../commands/audit.ts'
+import type { Pool, PoolClient } from '../connection.ts'
+import { systemActor } from '../contracts/audit.ts'
+import { Parameters } from '../queries/parameters.ts'
+import { guardContext, personNow } from './facts.ts'
+import { matchSql } from './match-sql.ts'
+import { type BlockDeviceRow, type BlockRow, type DeviceRow, devicesOf, hashNow, lockBlock, tell } from './store.ts'
+
+/*
+ * What the role `enforce` does to the tables. Every step that touches a device is recorded before (phase `intent`) and after (`outcome`): each
+ * function is one transaction with its audit entry, and when that fails the step is not made.
+ *
+ * approved → applying → enforced ⇄ verified ⇄ leaking → withdrawing → expired | withdrawn
+ * approved, applying → refused (a guard rail says no with the facts of now)
+ */
+const ENFORCER = systemActor('enforcer')
+
+export interface Carried extends BlockDeviceRow {
+  device: DeviceRow
+}
+export interface Work {
+  block: BlockRow
+  devices: Carried[]
+}
+
+/** Every block that a device may carry or is to carry, with its devices. */
+export async function blocksToEnforce(pool: Pool): Promise<Work[]> {
+  const { rows: blocks } = await pool.query<BlockRow>(
+    `select * from block where state in ('approved', 'applying', 'enforced', 'verified', 'leaking', 'withdrawing') order by requested_at`,
+  )
+  const { rows } = await pool.query<BlockDeviceRow & { of_device: DeviceRow }>(
+    `select b.*, to_jsonb(d) as of_device from block_device b join device d on d.id = b.device_id where b.block_id = any($1::text[])`,
+    [blocks.map(({ id }) => id)],
+  )
+  return blocks.map((block) => ({
+    block,
+    devices: rows.filter((row) => row.block_id === block.id).map(({ of_device, ...row }) => ({ ...row, device: of_device })),
+  }))
+}
+
+/**
+ * Before the first device is touched: judge again with everything as it is now, fix when it ends, and record the intent. False when the block is
+ * not to be put on devices: refused now (recorded), or not approved any more.
+ */
+export async function beginApply(pool: Pool, id: string, now = new Date()): Promise<boolean> {
+  return await inTransaction(pool, async (client) => {
+    const block = await lockBlock(client, id)
+    if (block.state !== 'approved') return block.state === 'applying'
+    const requester = await personNow(client, block.requester)
+    const approver = block.approver === null ? null : await personNow(client, block.approver)
+    const context = await guardContext(client, block.intent, {
+      requester,
+      stepUpAtMs: block.requester_step_up_at.getTime(),
+      collateralShare: block.collateral_share,
+      block: id,
+      at: block.requested_at,
+    })
+    const approval =
+      approver === null
+        ? null
+        : {
+            approver,
+            approvedAtMs: block.approved_at?.getTime() ?? Number.NaN,
+            stepUpAtMs: block.approver_step_up_at?.getTime() ?? null,
+            hash: block.approved_hash ?? '',
+          }
+    const request = { requestedAtMs: block.requested_at.getTime(), hash: block.hash }
+    const verdict = judgeEnforcement(block.intent, context, request, approval, await hashNow(client, block), now.getTime())
+    const allowed = verdict.decision === 'allowed'
+    const expires = new Date(now.getTime() + block.intent.ttlSeconds * 1_000)
+    if (allowed) {
+      const before = await matchedRate(client, block, now)
+      await client.query(`update block set state = 'applying', expires_at = $2, rate_before = $3 where id = $1 and state = 'approved'`, [
+        id,
+        expires,
+        before,
+      ])
+      await client.query(`update block_device set state = 'applying' where block_id = $1 and state = 'waiting'`, [id])
+      await tell(client, id, 'applying', `It ends at ${expires.toISOString()}.`)
+    } else {
+      const words = verdict.reasons.map(({ message }) => message).join(' ')
+      await client.query(`update block set state = 'refused', ended_at = $2, end_reason = $3 where id = $1 and state = 'approved'`, [
+        id,
+        now,
+        words,
+      ])
+      await client.query('update block_device set removed_at = $2 where block_id = $1', [id, now])
+      await tell(client, id, 'refused', words)
+    }
+    await appendAudit(client, {
+      event: 'block.apply',
+      phase: allowed ? 'intent' : 'outcome',
+      actor: ENFORCER,
+      subject: `block:${id}`,
+      before: { state: 'approved' },
+      after: allowed
+        ? { state: 'applying', hash: block.hash, expires, devices: block.intent.devices }
+        : { state: 'refused', reasons: verdict.reasons.map(({ code }) => code) },
+    })
+    return allowed
+  })
+}
+
+/** Octets per second of the matched traffic in the last five minutes; null when none was seen. */
+async function matchedRate(client: PoolClient, block: BlockRow, now: Date): Promise<number | null> {
+  const p = new Parameters()
+  const { rows } = await client.query<{ rate: number | null }>(
+    `select (sum(weir_scaled(bytes, sampling_rate)) / greatest(1, extract(epoch from max(time) - min(time)
+       + make_interval(secs => avg(duration_ms) / 1000))))::float8 as rate
+     from flow where time > ${p.addTime(now.getTime() - 300_000)} and event_kind is null and ${matchSql(block.intent.match, p)}`,
+    p.values,
+  )
+  return rows[0]?.rate ?? null
+}
+
+export type DeviceAnswer = { ok: true } | { ok: false; error: string; unreachable: boolean }
+
+/** What one device answered to being given the rule. The first success and every new failure are recorded. */
+export async function deviceAnswered(pool: Pool, id: string, deviceId: string, answer: DeviceAnswer, now = new Date()): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const block = await lockBlock(client, id)
+    const was = (await devicesOf(client, id)).find((one) => one.device_id === deviceId)
+    if (was === undefined) return
+    const error = answer.ok ? null : answer.error.slice(0, 500)
+    const state = answer.ok ? 'applied' : answer.unreachable ? 'unreachable' : 'failed'
+    await client.query(
+      `update block_device set state = $3, attempts = attempts + 1, last_error = $4,
+         applied_at = case when $5 then coalesce(applied_at, $6) else applied_at end, seen_at = case when $5 then $6 else seen_at end
+       where block_id = $1 and device_id = $2`,
+      [id, deviceId, state, error, answer.ok, now],
+    )
+    const news = was.state !== state || was.last_error !== error
+    if (news) await tell(client, id, state, answer.ok ? 'The device has the rule.' : (error ?? ''), { device: deviceId })
+    const all = await devicesOf(client, id)
+    const done = block.state === 'applying' && all.every((one) => one.state === 'applied' || one.state === 'manual')
+    if (done) {
+      await client.query(`update block set state = 'enforced', enforced_at = $2, proof_since = $2 where id = $1 and state = 'applying'`, [
+        id,
+        now,
+      ])
+      await tell(client, id, 'enforced', 'Every device has the rule; now it is watched.')
+    }
+    if (news)
+      await appendAudit(client, {
+        event: 'block.apply',
+        actor: ENFORCER,
+        subject: `block:${id}`,
+        before: { device: deviceId, state: was.state },
+        after: { device: deviceId, state, error, ...(done ? { block: 'enforced' } : {}) },
+      })
+  })
+}
+
+/** What reconciling saw of a rule that is in place. */
+export async function deviceSeen(
+  pool: Pool,
+  id: string,
+  deviceId: string,
+  seen: { packets: number | null; bytes: number | null },
+  now = new Date(),
+): Promise<void> {
+  await pool.query(
+    `update block_device set seen_at = $3, packets = $4, bytes = $5, last_error = null where block_id = $1 and device_id = $2 and state = 'applied'`,
+    [id, deviceId, now, seen.packets, seen.bytes],
+  )
+}
+
+/** A rule is gone from its device: the block leaks until it is back. Recorded before it is put back. False when it is not to be. */
+export async function beginReassert(pool: Pool, id: string, deviceId: string): Promise<boolean> {
+  return await inTransaction(pool, async (client) => {
+    const block = await lockBlock(client, id)
+    if (block.state !== 'enforced' && block.state !== 'verified' && block.state !== 'leaking') return false
+    await client.query(`update block set state = 'leaking', proof_note = 'The rule was missing from a device.' where id = $1`, [id])
+    await client.query(`update block_device set state = 'applying' where block_id = $1 and device_id = $2`, [id, deviceId])
+    await tell(client, id, 'leaking', 'The rule was missing from the device; it is put back.', { device: deviceId })
+    await appendAudit(client, {
+      event: 'block.reassert',
+      phase: 'intent',
+      actor: ENFORCER,
+      subject: `block:${id}`,
+      before: { state: block.state },
+      after: { state: 'leaking', device: deviceId },
+    })
+    return true
+  })
+}
+
+/** It is back: proof begins anew. */
+export async function reasserted(pool: Pool, id: string, deviceId: string, now = new Date()): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await lockBlock(client, id)
+    await client.query(
+      `update block_device set state = 'applied', reasserted = reasserted + 1, seen_at = $3, packets = 0, bytes = 0, last_error = null
+       where block_id = $1 and device_id = $2`,
+      [id, deviceId, now],
+    )
+    await client.query('update block set proof_since = $2 where id = $1', [id, now])
+    await tell(client, id, 'reasserted', 'The rule is back.', { device: deviceId })
+    await appendAudit(client, { event: 'block.reassert', actor: ENFORCER, subject: `block:${id}`, after: { device: deviceId } })
+  })
+}
+
+/** The time of a block is over: from here on it is taken away. False when somebody else has ended it. Recorded. */
+export async function beginExpire(pool: Pool, id: string): Promise<boolean> {
+  return await inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ was: string }>(
+      `update block b set state = 'withdrawing', end_state = 'expired' from (select id, state as was from block where id = $1 for update) o
+       where b.id = o.id and b.state in ('approved', 'applying', 'enforced', 'verified', 'leaking') and b.expires_at <= clock_timestamp() returning o.was`,
+      [id],
+    )
+    const [row] = rows
+    if (row === undefined) return false
+    await tell(client, id, 'withdrawing', 'Its time is over.')
+    await appendAudit(client, {
+      event: 'block.expire',
+      phase: 'intent',
+      actor: ENFORCER,
+      subject: `block:${id}`,
+      before: { state: row.was },
+      after: { state: 'withdrawing' },
+    })
+    return true
+  })
+}
+
+/** What one device answered to the rule being taken away. The block ends when no device can carry it any more. */
+export async function deviceRemoved(pool: Pool, id: string, deviceId: string, answer: DeviceAnswer, now = new Date()): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const block = await lockBlock(client, id)
+    if (block.state !== 'withdrawing') return
+    const was = (await devicesOf(client, id)).find((one) => one.device_id === deviceId)
+    if (was === undefined) return
+    const error = answer.ok ? null : answer.error.slice(0, 500)
+    const state = answer.ok ? 'removed' : answer.unreachable ? 'unreachable' : 'failed'
+    await client.query(
+      `update block_device set state = $3, last_error = $4, removed_at = case when $5 then $6::timestamptz end, attempts = attempts + 1
+       where block_id = $1 and device_id = $2`,
+      [id, deviceId, state, error, answer.ok, now],
+    )
+    const news = was.state !== state || was.last_error !== error
+    if (news) await tell(client, id, state, answer.ok ? 'The rule is gone.' : (error ?? ''), { device: deviceId })
+    const done = await endWhenBare(client, block, now)
+    if (news || done)
+      await appendAudit(client, {
+        event: block.end_state === 'withdrawn' ? 'block.withdraw' : 'block.expire',
+        actor: ENFORCER,
+        subject: `block:${id}`,
+        after: { device: deviceId, state, error, ...(done ? { block: block.end_state } : {}) },
+      })
+  })
+}
+
+async function endWhenBare(client: PoolClient, block: BlockRow, now: Date): Promise<boolean> {
+  const left = (await devicesOf(client, block.id)).filter((one) => one.removed_at === null && one.state !== 'manual')
+  if (left.length > 0) return false
+  const end = block.end_state ?? 'expired'
+  await client.query('update block_device set removed_at = coalesce(removed_at, $2) where block_id = $1', [block.id, now])
+  await client.query(`update block set state = $2, ended_at = $3 where id = $1 and state = 'withdrawing'`, [block.id, end, now])
+  await tell(client, block.id, end, 'It is over: no device carries it.')
+  return true
+}
+
+/** End a block that only ever was text for people. */
+export async function endManual(pool: Pool, id: string, now = new Date()): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const block = await lockBlock(client, id)
+    if (block.state !== 'withdrawing' || !(await endWhenBare(client, block, now))) return
+    await appendAudit(client, { event: 'block.expire', actor: ENFORCER, subject: `block:${id}`, after: { block: block.end_state } })
+  })
+}
+
+/** Whether the device answered when it was last asked. */
+export async function deviceChecked(pool: Pool, deviceId: string, error: string | null, now = new Date()): Promise<void> {
+  await pool.query('update device set reachable = $2, checked_at = $3, last_error = $4 where id = $1', [
+    deviceId,
+    error === null,
+    now,
+    error?.slice(0, 500) ?? null,
+  ])
+}
+
+export interface ProofSettings {
+  /** A flow that ended this soon after enforcement may be of before. */
+  graceMs: number
+  /** Without matched traffic for this long, with the exporter alive, a block is verified. */
+  quietMs: number
+}
+
+interface Leak {
+  exporter: string
+  interface: string
+  bytes: number
+  last: Date
+  received: Date
+}
+
+/**
+ * Look at the flows that exporters behind the devices report since enforcement, and move the block: matched traffic makes it `leaking`, its
+ * absence (while an exporter is alive) or the device's own counters make it `verified`. A limit lets traffic through by intent, so that only
+ * counters speak for it.
+ */
+export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings, now = new Date()): Promise<void> {
+  const { block, devices } = work
+  const since = block.proof_since
+  if (since === null || (block.state !== 'enforced' && block.state !== 'verified' && block.state !== 'leaking')) return
+  const exporters = [...new Set(devices.flatMap(({ device }) => device.exporter_ids))]
+  const leaks =
+    block.intent.action.kind === 'drop' ? await leaksOf(pool, block, exporters, new Date(since.getTime() + settings.graceMs)) : []
+  const { rows } = await pool.query<{ alive: boolean }>(
+    'select coalesce(bool_or(last_seen >= $2), false) as alive from exporter where id = any($1::int[])',
+    [exporters, new Date(since.getTime() + settings.quietMs)],
+  )
+  const last = Math.max(0, ...leaks.map(({ last, received }) => Math.max(last.getTime(), received.getTime())))
+  const counted = devices.some((one) => one.packets !== null && Number(one.packets) > 0)
+  const quiet = now.getTime() - Math.max(since.getTime(), last) >= settings.quietMs
+  const missing = devices.some((one) => one.state !== 'applied' && one.state !== 'manual')
+  const bytes = leaks.reduce((sum, one) => sum + one.bytes, 0)
+  const by = rows[0]?.alive === true && quiet && block.intent.action.kind === 'drop' ? 'flows' : counted ? 'counters' : null
+  const leaking = leaks.length > 0 && !quiet
+  const next = leaking ? 'leaking' : missing ? null : by === null ? null : 'verified'
+  await inTransaction(pool, async (client) => {
+    const now_ = await lockBlock(client, block.id)
+    // Someone else has moved it since it was read, so that this look is of before.
+    if (now_.state !== block.state || now_.proof_since?.getTime() !== since.getTime()) return
+    const note =
+      exporters.length === 0
+        ? 'No exporter is known behind its devices: only their own counters can prove it.'
+        : leaking
+          ? 'Matched traffic still passes.'
+          : null
+    await client.query('update block set leaked_bytes = $2, leaks = $3, proof_note = $4 where id = $1', [
+      block.id,
+      bytes,
+      JSON.stringify(leaks.map((one) => ({ exporter: one.exporter, interface: one.interface, bytes: one.bytes, lastSeen: one.last }))),
+      note,
+    ])
+    if (next === null || next === block.state) return
+    await client.query(
+      `update block set state = $2, verified_at = case when $2 = 'verified' then $3 else verified_at end,
+         verified_by = case when $2 = 'verified' then $4 else verified_by end where id = $1 and state = $5`,
+      [block.id, next, now, by, block.state],
+    )
+    const words = leaking
+      ? `Matched traffic passed: ${Math.round(bytes)} octets, seen by ${leaks.map((one) => `${one.exporter} on ${one.interface}`).join(', ')}.`
+      : by === 'flows'
+        ? 'Matched traffic has stopped behind the devices.'
+        : 'The device counts what it drops.'
+    await tell(client, block.id, next, words)
+    await appendAudit(client, {
+      event: next === 'verified' ? 'block.verify' : 'block.leak',
+      actor: ENFORCER,
+      subject: `block:${block.id}`,
+      before: { state: block.state },
+      after: { state: next, by, bytes, exporters, interfaces: leaks.map((one) => one.interface) },
+    })
+  })
+}
+
+async function leaksOf(pool: Pool, block: BlockRow, exporters: readonly number[], after: Date): Promise<Leak[]> {
+  if (exporters.length === 0) return []
+  const p = new Parameters()
+  const from = p.addTime(after.getTime())
+  // The last packet of each of these flows came after; of their octets only the part of that time counts.
+  const part = `case when duration_ms > 0 then least(1, extract(epoch from time - ${from}) * 1000 / duration_ms) else 1 end`
+  const { rows } = await pool.query<Leak>(
+    `select coalesce(e.name, host(e.address)) as exporter,
+       coalesce(i.name, 'interface ' || f.out_if, 'an unnamed interface') as interface, f.bytes, f.last, f.received
+     from (select exporter_id, out_if, sum(weir_scaled(bytes, sampling_rate) * ${part})::float8 as bytes, max(time) as last,
+         to_timestamp(max(time_received_ns) / 1e9) as received
+       from flow where time > ${from} and event_kind is null and exporter_id = any(${p.add([...exporters], 'int[]')})
+         and ${matchSql(block.intent.match, p)} group by 1, 2) f
+     join exporter e on e.id = f.exporter_id left join interface i on i.exporter_id = f.exporter_id and i.if_index = f.out_if
+     order by f.bytes desc limit 20`,
+    p.values,
+  )
+  return rows
+}

@@ -1,0 +1,385 @@
+import { randomBytes } from 'node:crypto'
+import {
+  alternatives,
+  type BlockAction,
+  type BlockIntent,
+  type BlockMatch,
+  describeIntent,
+  dialects,
+  effectOf,
+  freeSlot,
+  judge,
+  parseIntent,
+  type TrafficRow,
+} from '@weir/mitigation'
+import { appendAudit, inTransaction } from '../commands/audit.ts'
+import type { Pool, PoolClient } from '../connection.ts'
+import type { AuditActor } from '../contracts/audit.ts'
+import { actorText } from '../contracts/audit.ts'
+import type { CollateralRow, DevicePreview, SimulateBody, Simulation, SimulationAlternative, TrafficSums } from '../contracts/blocks.ts'
+import { parseFilter } from '../contracts/filter.ts'
+import { QueryError } from '../contracts/query-error.ts'
+import { filterSql } from '../queries/filter-sql.ts'
+import { Parameters } from '../queries/parameters.ts'
+import { asQueryError } from '../queries/session.ts'
+import { guardContext, targetOf } from './facts.ts'
+import { matchSql } from './match-sql.ts'
+import { type DeviceRow, devicesNamed, placedOn } from './store.ts'
+
+const DAY_MS = 86_400_000
+/** Kinds of flows that the alternatives are chosen from; beyond it the lightest are left out of the choice, never out of the sums. */
+const ROWS_MOST = 20_000
+const COLLATERAL_MOST = 200
+
+/** The intent of a request of unknown shape. QueryError `invalid` names the first field that is wrong. */
+export function readIntent(input: unknown): BlockIntent {
+  const read = parseIntent(input)
+  if (read.ok) return read.intent
+  const [problem] = read.problems
+  throw new QueryError(
+    'invalid',
+    `${problem?.field ?? 'The request'}: ${problem?.message ?? 'not valid.'}`,
+    problem?.remedy ?? 'Correct it.',
+  )
+}
+
+export const newId = (kind: 'sim' | 'blk'): string => `${kind}-${randomBytes(8).toString('hex')}`
+
+/** Number types come as text: sums of bigint are numeric. */
+interface SumRow {
+  bad: boolean
+  hit: boolean
+  bytes: string
+  packets: string
+  flows: string
+}
+
+/**
+ * What a rule would have hit of the stored flows of the last days: of the anomalous window and of normal time, who is behind the normal part,
+ * when in the week, and narrower ways. Stored, with an audit entry: a request names it. Sums are corrected for sampling.
+ *
+ * "Bad" is the traffic of the anomaly (its filter) inside its window; with a window and no anomaly, all traffic of the rule's target in it.
+ * "Normal" is all traffic outside the window. QueryError `invalid`, `not-found` (anomaly, device), `bad-window`, `timeout`.
+ */
+export async function simulateBlock(pool: Pool, asked: SimulateBody, by: AuditActor, now = new Date()): Promise<Simulation> {
+  const id = newId('sim')
+  const intent = readIntent({
+    id,
+    match: asked.match,
+    action: asked.action,
+    ttlSeconds: asked.ttlSeconds,
+    devices: asked.devices,
+    anomalyId: asked.anomalyId,
+    reason: 'simulation',
+  })
+  if (targetOf(intent) === null)
+    throw new QueryError(
+      'invalid',
+      'The rule has neither a source nor a destination.',
+      'Give the address of the attacker, the victim, or both.',
+    )
+  try {
+    return await inTransaction(pool, async (client) => {
+      await client.query(`set local statement_timeout = 30000; set local jit = off; set local work_mem = '64MB'`)
+      const devices = await devicesNamed(client, intent.devices)
+      const anomaly = await anomalyOf(client, intent.anomalyId)
+      const window = windowOf(asked, anomaly, now)
+      const history = { from: new Date(Math.min(now.getTime() - asked.days * DAY_MS, window?.from.getTime() ?? Infinity)), to: now }
+      const measured = await measure(client, intent, history, window, anomaly)
+      const seconds = {
+        bad: window === null ? 0 : (window.to.getTime() - window.from.getTime()) / 1000,
+        all: (history.to.getTime() - Math.max(history.from.getTime(), measured.rawFrom?.getTime() ?? history.to.getTime())) / 1000,
+      }
+      const normalShare = share(measured.normal.hit.bytes, measured.normal.total.bytes)
+      const requester = { id: actorText(by), role: by.role ?? ('viewer' as const) }
+      // Without any stored normal traffic nothing can be said of the collateral.
+      const collateralShare = measured.normal.total.flows === 0 ? null : normalShare
+      const context = await guardContext(client, intent, { requester, stepUpAtMs: now.getTime(), collateralShare, block: null, at: now })
+      const verdict = judge(intent, context, now.getTime())
+      const simulation: Simulation = {
+        id,
+        createdAt: now.toISOString(),
+        by: null,
+        sentence: describeIntent(intent),
+        match: shapeOf(intent.match),
+        action: intent.action,
+        ttlSeconds: intent.ttlSeconds,
+        devices: [...intent.devices],
+        anomalyId: intent.anomalyId,
+        history: { from: history.from.toISOString(), to: history.to.toISOString() },
+        window: window === null ? null : { from: window.from.toISOString(), to: window.to.toISOString() },
+        precision: 'raw',
+        rawFrom: measured.rawFrom?.toISOString() ?? null,
+        bad: { ...measured.bad, share: share(measured.bad.hit.bytes, measured.bad.total.bytes) },
+        normal: { ...measured.normal, share: normalShare, pairs: measured.pairs },
+        collateral: measured.collateral,
+        strip: measured.strip,
+        alternatives: choices(intent, measured, anomaly, { bad: seconds.bad, normal: Math.max(0, seconds.all - seconds.bad) }),
+        verdict,
+        previews: await previews(client, intent, devices),
+      }
+      await client.query('insert into simulation (id, created_at, requester, intent, result) values ($1, $2, $3, $4, $5)', [
+        id,
+        now,
+        actorText(by),
+        JSON.stringify(intent),
+        JSON.stringify(simulation),
+      ])
+      const { rows } = await client.query<{ name: string | null }>('select weir_actor_name($1) as name', [actorText(by)])
+      await appendAudit(client, {
+        event: 'block.simulate',
+        actor: by,
+        subject: `simulation:${id}`,
+        after: { sentence: simulation.sentence, bad: simulation.bad, normal: simulation.normal, decision: verdict.decision },
+      })
+      return { ...simulation, by: rows[0]?.name ?? null }
+    })
+  } catch (error) {
+    throw asQueryError(error)
+  }
+}
+
+interface AnomalyFacts {
+  filter: string
+  target: string | null
+  from: Date
+  to: Date
+}
+
+async function anomalyOf(client: PoolClient, id: string | null): Promise<AnomalyFacts | null> {
+  if (id === null) return null
+  const { rows } = await client.query<AnomalyFacts>(
+    'select filter, target, first_seen as from, coalesce(ended_at, greatest(last_seen, window_to)) as to from anomaly where id = $1',
+    [id],
+  )
+  const [row] = rows
+  if (row === undefined)
+    throw new QueryError('not-found', 'There is no such anomaly.', 'Leave the anomaly out, or reload the list of anomalies.')
+  return row
+}
+
+function windowOf(asked: SimulateBody, anomaly: AnomalyFacts | null, now: Date): { from: Date; to: Date } | null {
+  const given = asked.window === undefined ? null : { from: new Date(asked.window.from), to: new Date(asked.window.to) }
+  const window = given ?? (anomaly === null ? null : { from: anomaly.from, to: anomaly.to })
+  if (window === null) return null
+  const to = new Date(Math.min(window.to.getTime(), now.getTime()))
+  if (!(window.from < to) && given !== null)
+    throw new QueryError('bad-window', 'The anomalous window ends before it begins.', 'Give from before to, both in the past.')
+  if (now.getTime() - window.from.getTime() > 30 * DAY_MS)
+    throw new QueryError('bad-window', 'The anomalous window began more than 30 days ago.', 'Choose a window of the last 30 days.')
+  // A window of no length still holds the flow it was opened for.
+  return { from: window.from, to: window.from < to ? to : new Date(window.from.getTime() + 1) }
+}
+
+interface Measured {
+  rawFrom: Date | null
+  bad: { total: TrafficSums; hit: TrafficSums }
+  normal: { total: TrafficSums; hit: TrafficSums }
+  pairs: number
+  collateral: CollateralRow[]
+  strip: number[]
+  rows: TrafficRow[]
+}
+
+/** The parts of the questions below, with their values: each statement has places of its own. */
+function parts(
+  intent: BlockIntent,
+  history: { from: Date; to: Date },
+  window: { from: Date; to: Date } | null,
+  anomaly: AnomalyFacts | null,
+) {
+  const p = new Parameters()
+  const time = (at: Date) => p.addTime(at.getTime())
+  return {
+    p,
+    within: () => `time >= ${time(history.from)} and time < ${time(history.to)} and event_kind is null`,
+    inWindow: () => (window === null ? 'false' : `(time >= ${time(window.from)} and time < ${time(window.to)})`),
+    rule: () => matchSql(intent.match, p),
+    scope: () => {
+      if (anomaly !== null) return `coalesce(${filterSql(parseFilter(anomaly.filter), p)}, false)`
+      const target = p.add(targetOf(intent), 'inet')
+      return `coalesce(dst_addr <<= ${target} or src_addr <<= ${target}, false)`
+    },
+  }
+}
+
+async function measure(
+  client: PoolClient,
+  intent: BlockIntent,
+  history: { from: Date; to: Date },
+  window: { from: Date; to: Date } | null,
+  anomaly: AnomalyFacts | null,
+): Promise<Measured> {
+  const all = parts(intent, history, window, anomaly)
+  const { rows: totals } = await client.query<SumRow & { first: Date }>(
+    `select ${all.inWindow()} as bad, ${all.rule()} as hit, coalesce(sum(weir_scaled(bytes, sampling_rate)), 0)::text as bytes,
+       coalesce(sum(weir_scaled(packets, sampling_rate)), 0)::text as packets, count(*)::text as flows, min(time) as first
+     from flow where ${all.within()} and (not ${all.inWindow()} or ${all.scope()}) group by 1, 2`,
+    all.p.values,
+  )
+  const sum = (bad: boolean, hit: boolean | null): TrafficSums => {
+    const of = totals.filter((row) => row.bad === bad && (hit === null || row.hit === hit))
+    const add = (pick: (row: SumRow) => string) => of.reduce((total, row) => total + Number(pick(row)), 0)
+    return { bytes: add((row) => row.bytes), packets: add((row) => row.packets), flows: add((row) => row.flows) }
+  }
+  const firsts = totals.map((row) => row.first.getTime())
+  return {
+    rawFrom: firsts.length === 0 ? null : new Date(Math.min(...firsts)),
+    bad: { total: sum(true, null), hit: sum(true, true) },
+    normal: { total: sum(false, null), hit: sum(false, true) },
+    ...(await collateralOf(client, parts(intent, history, window, anomaly), intent)),
+    rows: window === null ? [] : await sample(client, parts(intent, history, window, anomaly)),
+  }
+}
+
+/** Who is behind the normal traffic that the rule would hit, by what people know: services, inside networks, hosts, countries. */
+async function collateralOf(
+  client: PoolClient,
+  part: ReturnType<typeof parts>,
+  intent: BlockIntent,
+): Promise<{ collateral: CollateralRow[]; strip: number[]; pairs: number }> {
+  await client.query(
+    `create temporary table weir_collateral (at timestamptz, src inet, dst inet, src_country text, dst_country text, proto int, port int,
+       bytes numeric, packets numeric) on commit drop`,
+  )
+  await client.query(
+    `insert into weir_collateral select time, src_addr, dst_addr, src_country, dst_country, proto, service_port,
+       weir_scaled(bytes, sampling_rate), weir_scaled(packets, sampling_rate)
+     from flow where ${part.within()} and not ${part.inWindow()} and ${part.rule()}`,
+    part.p.values,
+  )
+  const sums = 'sum(bytes)::float8 as bytes, sum(packets)::float8 as packets, count(*)::float8 as flows'
+  // A host that the rule itself names is no news; the other end is.
+  const hosts = [intent.match.src?.match(/\/(32|128)$/) ? null : 'src', intent.match.dst?.match(/\/(32|128)$/) ? null : 'dst']
+    .filter((side) => side !== null)
+    .map((side) => `select host(${side}) as label, bytes, packets from weir_collateral where ${side} is not null`)
+  const either = (label: (side: string) => string, where: (side: string) => string) =>
+    `(select distinct on (c.ctid, label) label, bytes, packets from weir_collateral c, lateral (values (${label('src')}, ${where('src')}),
+       (${label('dst')}, ${where('dst')})) e (label, ok) where ok and label is not null) x`
+  const kinds: [CollateralRow['kind'], string][] = [
+    [
+      'service',
+      `(select case when c.port is null then case c.proto when 6 then 'TCP' when 17 then 'UDP' when 1 then 'ICMP' when 58 then 'ICMPv6'
+          else 'protocol ' || coalesce(c.proto::text, 'unknown') end
+        else case c.proto when 6 then 'tcp/' when 17 then 'udp/' else c.proto || '/' end || c.port end as label, bytes, packets from weir_collateral c) x`,
+    ],
+    [
+      'tenant',
+      either(
+        (side) => `(select h.prefix::text from home_network h where c.${side} <<= h.prefix order by masklen(h.prefix) desc limit 1)`,
+        () => 'true',
+      ),
+    ],
+    [
+      'country',
+      either(
+        (side) => `${side}_country`,
+        () => 'true',
+      ),
+    ],
+    ...(hosts.length === 0 ? [] : [['address', `(${hosts.join(' union all ')}) x`] satisfies [CollateralRow['kind'], string]]),
+  ]
+  const collateral: CollateralRow[] = []
+  for (const [kind, from] of kinds) {
+    const { rows } = await client.query<Omit<CollateralRow, 'kind'>>(
+      `select label, ${sums} from ${from} group by label order by 2 desc, 1 limit ${COLLATERAL_MOST}`,
+    )
+    collateral.push(...rows.map((row) => ({ kind, ...row })))
+  }
+  const { rows: hours } = await client.query<{ hour: number; bytes: number }>(
+    `select ((extract(isodow from at)::int - 1) * 24 + extract(hour from at)::int) as hour, sum(bytes)::float8 as bytes from weir_collateral group by 1`,
+  )
+  const strip = new Array<number>(168).fill(0)
+  for (const { hour, bytes } of hours) strip[hour] = bytes
+  const { rows: pairs } = await client.query<{ pairs: number }>(
+    'select count(*)::int as pairs from (select distinct src, dst from weir_collateral) x',
+  )
+  return { collateral, strip, pairs: pairs[0]?.pairs ?? 0 }
+}
+
+/** Kinds of traffic to choose alternatives from: all that was bad, and the normal traffic of the same networks, which is all a choice can hit. */
+async function sample(client: PoolClient, part: ReturnType<typeof parts>): Promise<TrafficRow[]> {
+  const net = (side: string) => `network(set_masklen(${side}, case family(${side}) when 4 then 24 else 48 end))`
+  const [within, inWindow, scope] = [part.within(), part.inWindow(), part.scope()]
+  const sum = (column: string, bad: string) => `coalesce(sum(weir_scaled(${column}, sampling_rate)) filter (where ${bad}), 0)::float8`
+  const { rows } = await client.query<TrafficRow>(
+    `with bad as materialized (select distinct ${net('src_addr')} as src_net, ${net('dst_addr')} as dst_net
+       from flow where ${within} and ${inWindow} and ${scope} and src_addr is not null and dst_addr is not null)
+     select host(src_addr) as src, host(dst_addr) as dst, proto::int as proto, src_port as "srcPort", dst_port as "dstPort",
+       ${sum('bytes', inWindow)} as "badBytes", ${sum('packets', inWindow)} as "badPackets",
+       ${sum('bytes', `not ${inWindow}`)} as "normalBytes", ${sum('packets', `not ${inWindow}`)} as "normalPackets"
+     from flow where ${within} and src_addr is not null and dst_addr is not null and ((${inWindow} and ${scope})
+       or (not ${inWindow} and (${net('src_addr')} in (select src_net from bad) or ${net('dst_addr')} in (select dst_net from bad))))
+     group by src_addr, dst_addr, proto, src_port, dst_port order by 6 desc, 8 desc limit ${ROWS_MOST}`,
+    part.p.values,
+  )
+  return rows
+}
+
+const share = (part: number, whole: number): number => (whole > 0 ? part / whole : 0)
+
+/** A match as the contracts spell it: lists that may be changed. */
+export function shapeOf(match: BlockMatch): Simulation['match'] {
+  return {
+    src: match.src,
+    dst: match.dst,
+    proto: match.proto,
+    srcPorts: match.srcPorts.map((range) => ({ ...range })),
+    dstPorts: match.dstPorts.map((range) => ({ ...range })),
+    tcpFlags: match.tcpFlags === null ? null : { set: [...match.tcpFlags.set], unset: [...match.tcpFlags.unset] },
+  }
+}
+
+/** What was asked for, and every other way; shares are of all bad and all normal traffic of the history, not of the sample. */
+function choices(
+  intent: BlockIntent,
+  measured: Measured,
+  anomaly: AnomalyFacts | null,
+  seconds: { bad: number; normal: number },
+): SimulationAlternative[] {
+  const { rows, bad, normal } = measured
+  const of = (action: BlockAction, matches: readonly BlockMatch[]) => ({ matches: matches.map(shapeOf), action })
+  const asked: SimulationAlternative = {
+    kind: 'asked',
+    title: 'What you asked for',
+    ...of(intent.action, [intent.match]),
+    badShare: share(bad.hit.bytes, bad.total.bytes),
+    normalShare: share(normal.hit.bytes, normal.total.bytes),
+    sufficient: bad.total.bytes > 0 && bad.hit.bytes >= 0.95 * bad.total.bytes,
+  }
+  const found = alternatives({ rows, badSeconds: seconds.bad, normalSeconds: seconds.normal, victim: anomaly?.target ?? null })
+  const others = found.map((one): SimulationAlternative => {
+    // A limit hits a part of what it matches; what it matches is what people must know.
+    const reach = effectOf(one.matches, rows)
+    const badShare = one.action.kind === 'drop' ? share(reach.badBytes, bad.total.bytes) : one.effect.badByteShare
+    return {
+      kind: one.kind,
+      title: one.title,
+      ...of(one.action, one.matches),
+      badShare: Math.min(1, badShare),
+      normalShare: Math.min(1, share(reach.normalBytes, normal.total.bytes)),
+      sufficient: one.sufficient,
+    }
+  })
+  return [asked, ...others]
+}
+
+/** The exact text for each device as it stands now; the slot may differ when it is asked for. */
+async function previews(client: PoolClient, intent: BlockIntent, devices: readonly DeviceRow[]): Promise<DevicePreview[]> {
+  const known = dialects()
+  const out: DevicePreview[] = []
+  for (const device of devices) {
+    const base = { deviceId: device.id, name: device.name, dialect: device.dialect, transport: device.transport }
+    const dialect = known.get(device.dialect)
+    const support = dialect?.supports(intent) ?? { ok: false as const, reason: `There is no dialect ${device.dialect}.` }
+    const slot = freeSlot(intent, await placedOn(client, device.id))
+    if (dialect === undefined || !support.ok || slot === null) {
+      const problem = support.ok ? 'Rules that nest as deep as the device can hold them are in force already.' : support.reason
+      out.push({ ...base, supported: false, problem, apply: null, undo: null })
+      continue
+    }
+    const { apply, undo } = dialect.render(intent, slot)
+    out.push({ ...base, supported: true, problem: null, apply, undo })
+  }
+  return out
+}
