@@ -1,14 +1,18 @@
 'use client'
-import { Ban, Copy, Filter, List } from 'lucide-react'
+import { Ban, Copy, Filter, List, ShieldBan } from 'lucide-react'
 import Link from 'next/link'
 import { useSearchParams } from 'next/navigation'
 import type { ReactNode } from 'react'
 import { toast } from 'sonner'
+import { useMay } from '../data/use-profile.ts'
 import { useView } from '../data/view.ts'
 import { andFilter, notFilter } from '../data/view-state.ts'
 import { cn } from './ui/cn.ts'
 import { copyText } from './ui/copy-button.tsx'
 import { Menu, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from './ui/menu.tsx'
+
+/** A filter that names exactly one address, so that a block of it means something. */
+const ONE_ADDRESS = /^(?:src_addr|dst_addr|addr) = [0-9a-fA-F.:]+$/
 
 /** Copy and say so. */
 export function copyWithToast(text: string): void {
@@ -46,6 +50,12 @@ export function ValueMenu({
   flows.set('filter', narrowed)
   for (const key of [...flows.keys()])
     if (!['range', 'from', 'to', 'metric', 'filter', 'scaled', 'refresh'].includes(key)) flows.delete(key)
+  const mayBlock = useMay('block:request') && ONE_ADDRESS.test(filter)
+  const block = new URLSearchParams({ filter })
+  for (const key of ['range', 'from', 'to']) {
+    const value = search.get(key)
+    if (value !== null) block.set(key, value)
+  }
   return (
     <Menu modal={false}>
       <MenuTrigger
@@ -70,6 +80,13 @@ export function ValueMenu({
             <List aria-hidden /> Open its flows
           </Link>
         </MenuItem>
+        {mayBlock ? (
+          <MenuItem asChild>
+            <Link href={`/blocks/new?${block}`}>
+              <ShieldBan aria-hidden /> Simulate a block
+            </Link>
+          </MenuItem>
+        ) : null}
         {extra}
         <MenuSeparator />
         <MenuItem onSelect={() => copyWithToast(copy ?? label)}>

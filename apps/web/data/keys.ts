@@ -38,6 +38,14 @@ export const keys = {
     card: (id: string) => ['anomalies', 'card', id] as const,
   },
   suppressions: { all: ['anomalies', 'suppressions'] as const },
+  blocks: {
+    all: ['blocks'] as const,
+    list: (states: string) => ['blocks', 'list', states] as const,
+    one: (id: string) => ['blocks', 'one', id] as const,
+    simulation: (id: string) => ['blocks', 'simulation', id] as const,
+    devices: ['settings', 'devices'] as const,
+    protected: ['settings', 'protected'] as const,
+  },
   health: { all: ['health'] as const },
   profile: { all: ['profile'] as const },
 } as const

@@ -34,6 +34,7 @@ export function useLiveCache(): void {
       else if (change.what === 'settings') invalidate(['settings'])
       else if (change.what === 'flows') invalidate(keys.health.all)
       else if (change.what === 'anomalies') invalidate(keys.anomalies.all)
+      else if (change.what === 'blocks') invalidate(keys.blocks.all)
     })
   }, [client])
   useEffect(() => {

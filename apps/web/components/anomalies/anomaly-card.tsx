@@ -1,6 +1,6 @@
 'use client'
 import type { AnomalyEvent, AnomalyCard as Card } from '@weir/db/contracts'
-import { Activity, BellRing, ExternalLink, Gauge, ShieldQuestion } from 'lucide-react'
+import { Activity, BellRing, ExternalLink, Gauge, ShieldBan, ShieldQuestion } from 'lucide-react'
 import Link from 'next/link'
 import { type ReactNode, useId } from 'react'
 import { useMay } from '../../data/use-profile.ts'
@@ -69,6 +69,7 @@ function Block({ title, hint, children, flush = false }: { title: string; hint?:
 function Head({ card, panel }: { card: Card; panel: boolean }) {
   const now = useNow()
   const mayRaw = useMay('traffic:raw')
+  const mayBlock = useMay('block:request') && card.state !== 'dismissed' && (card.actor !== null || card.target !== null)
   const lasted = now === 0 ? null : lastedSeconds(card, now)
   return (
     <header className="flex flex-col gap-3 rounded-lg border border-border bg-surface p-4">
@@ -137,6 +138,13 @@ function Head({ card, panel }: { card: Card; panel: boolean }) {
       <div className="flex flex-wrap items-center justify-between gap-3 border-border border-t pt-3">
         <Actions anomaly={card} />
         <div className="flex flex-wrap gap-2">
+          {mayBlock ? (
+            <Button asChild>
+              <Link href={`/blocks/new?anomaly=${encodeURIComponent(card.id)}`}>
+                <ShieldBan /> Simulate a block
+              </Link>
+            </Button>
+          ) : null}
           {card.explorer === null ? null : (
             <>
               <Button asChild>

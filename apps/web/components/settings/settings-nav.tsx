@@ -1,6 +1,6 @@
 'use client'
 
-import { Database, Info, KeyRound, Network, Tags, UserRound, Users } from 'lucide-react'
+import { Database, Info, KeyRound, Network, ServerCog, ShieldCheck, Tags, UserRound, Users } from 'lucide-react'
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
 import { useEffect, useRef } from 'react'
@@ -11,6 +11,8 @@ const SECTIONS = [
   { href: '/settings/tokens', label: 'API tokens', icon: KeyRound },
   { href: '/settings/services', label: 'Services', icon: Tags },
   { href: '/settings/networks', label: 'Networks', icon: Network },
+  { href: '/settings/devices', label: 'Devices', icon: ServerCog },
+  { href: '/settings/protected', label: 'Protected prefixes', icon: ShieldCheck },
   { href: '/settings/demo', label: 'Demo data', icon: Database },
   { href: '/settings/about', label: 'About', icon: Info },
 ] as const

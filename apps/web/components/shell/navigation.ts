@@ -1,4 +1,4 @@
-import { Activity, BellRing, Gauge, Globe2, type LucideIcon, Network, Radar, Router, ScrollText, Settings } from 'lucide-react'
+import { Activity, BellRing, Gauge, Globe2, type LucideIcon, Network, Radar, Router, ScrollText, Settings, ShieldBan } from 'lucide-react'
 
 export interface Place {
   href: string
@@ -18,6 +18,7 @@ export const PLACES: readonly Place[] = [
   { href: '/services', label: 'Services', icon: Network, view: true, thumb: false },
   { href: '/anomalies', label: 'Anomalies', icon: Radar, view: false, thumb: true },
   { href: '/on-call', label: 'On-call', icon: BellRing, view: false, thumb: true },
+  { href: '/blocks', label: 'Blocks', icon: ShieldBan, view: false, thumb: false },
   { href: '/exporters', label: 'Exporters', icon: Router, view: false, thumb: false },
   { href: '/audit', label: 'Audit', icon: ScrollText, view: false, thumb: false },
   { href: '/settings', label: 'Settings', icon: Settings, view: false, thumb: false },
