@@ -8,6 +8,7 @@ import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
 import { DecoderState } from './decoder-state.ts'
 import { Detect } from './detect/detect.ts'
+import { Enforce } from './enforce/enforce.ts'
 import { Enricher } from './enrich/enrich.ts'
 import { type GeoData, loadGeoData } from './enrich/geo-data.ts'
 import { Exporters } from './exporters.ts'
@@ -95,6 +96,20 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     exporters,
     status,
     ...(detect === null ? [] : [detect]),
+    ...(config.enforce === 'off'
+      ? []
+      : [
+          new Enforce(
+            pool,
+            {
+              databaseUrl: config.databaseUrl,
+              keyDir: config.enforceKeyDir,
+              reconcileMs: config.reconcileMs,
+              quietMs: config.proofMs,
+            },
+            reporter,
+          ),
+        ]),
     ingest,
     ...streams,
     ...udp,

@@ -56,6 +56,14 @@ export interface Config {
   maxExporters: number
   /** Role `detect`: in a thread of its own (default), not here, or in this thread (tests that move the clock). */
   detect: 'on' | 'off' | 'same-thread'
+  /** Role `enforce`: puts approved blocks on devices. */
+  enforce: 'on' | 'off'
+  /** Where SSH keys and known_hosts of devices lie. */
+  enforceKeyDir: string
+  /** How often devices are compared with what they should carry. */
+  reconcileMs: number
+  /** How long matched traffic must be absent before a block counts as proven. */
+  proofMs: number
   tls: { certFile: string; keyFile: string; caFile: string | null } | null
 }
 
@@ -265,6 +273,10 @@ export function readConfig(env: Env): Config {
     spoolDir: readSpoolDir(env, dataDir),
     spoolBytes: readNumber(env, 'WEIR_SPOOL_MIB', 2048, 1, 1_048_576, 'MiB') * MIB,
     flushMs: readNumber(env, 'WEIR_FLUSH_MS', 100, 10, 500, 'milliseconds'),
+    enforce: readSwitch(env, 'WEIR_ENFORCE'),
+    enforceKeyDir: resolve(env.WEIR_ENFORCE_KEYS?.trim() || join(dataDir, 'device-keys')),
+    reconcileMs: readNumber(env, 'WEIR_RECONCILE_SECONDS', 60, 1, 3_600, 'seconds') * 1_000,
+    proofMs: readNumber(env, 'WEIR_PROOF_SECONDS', 60, 5, 3_600, 'seconds') * 1_000,
     maxExporters: readNumber(env, 'WEIR_MAX_EXPORTERS', 1024, 1, 100_000, 'exporters'),
     tls,
   }

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Pool, PoolClient } from './connection.ts'
 import { AnomalyNotice } from './contracts/anomalies.ts'
 import { ChangedEvent, RateEvent } from './contracts/api.ts'
+import { BlockNotice } from './contracts/blocks.ts'
 import { StorageError } from './errors.ts'
 
 /** Payload by channel. */
@@ -12,6 +13,8 @@ export interface Channels {
   weir_changed: ChangedEvent
   /** Once per anomaly event, at its commit and in the order of its ids. */
   weir_anomaly: AnomalyNotice
+  /** A block that was asked for or came into another state. */
+  weir_block: BlockNotice
 }
 export type Channel = keyof Channels
 
@@ -38,6 +41,7 @@ export interface SubscribeHandlers {
   rate?: (event: RateEvent) => void
   changed?: (event: ChangedEvent) => void
   anomaly?: (event: AnomalyNotice) => void
+  block?: (event: BlockNotice) => void
   /**
    * Listening. `again` is true after an interruption: what was told meanwhile is lost, so ask for everything shown.
    */
@@ -69,6 +73,13 @@ export interface Subscription {
  * any        → closed      (close)
  */
 
+const SHAPES: Readonly<Record<string, { safeParse(value: unknown): { success: boolean } }>> = {
+  weir_rate: RateEvent,
+  weir_changed: ChangedEvent,
+  weir_anomaly: AnomalyNotice,
+  weir_block: BlockNotice,
+}
+
 /** Listen on all channels with a connection of its own, for ever: every interruption is followed by another attempt. */
 export function subscribe(connectionString: string, handlers: SubscribeHandlers, options: SubscribeOptions = {}): Subscription {
   const [firstRetry, longestRetry] = options.retryMs ?? [100, 10_000]
@@ -98,7 +109,7 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
     current.on('end', () => interrupted(new Error('the server ended the connection'), current))
     current.on('notification', (message) => dispatch(message.channel, message.payload ?? ''))
     await current.connect()
-    await current.query('listen weir_rate; listen weir_changed; listen weir_anomaly')
+    await current.query('listen weir_rate; listen weir_changed; listen weir_anomaly; listen weir_block')
     if (closed || client !== current) return
     failures = 0
     handlers.connected?.(everConnected)
@@ -135,8 +146,7 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
   }
 
   function dispatch(channel: string, payload: string): void {
-    const shape =
-      channel === 'weir_rate' ? RateEvent : channel === 'weir_changed' ? ChangedEvent : channel === 'weir_anomaly' ? AnomalyNotice : null
+    const shape = Object.hasOwn(SHAPES, channel) ? SHAPES[channel] : undefined
     let value: unknown
     try {
       value = JSON.parse(payload)
@@ -146,6 +156,7 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
     if (!shape?.safeParse(value).success) handlers.invalid?.(channel, payload)
     else if (channel === 'weir_rate') handlers.rate?.(RateEvent.parse(value))
     else if (channel === 'weir_anomaly') handlers.anomaly?.(AnomalyNotice.parse(value))
+    else if (channel === 'weir_block') handlers.block?.(BlockNotice.parse(value))
     else handlers.changed?.(ChangedEvent.parse(value))
   }
 

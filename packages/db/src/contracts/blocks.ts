@@ -323,3 +323,7 @@ export const ProtectedPrefixShape = z.object({
 })
 export const ProtectedPrefixesAnswer = z.object({ prefixes: z.array(ProtectedPrefixShape) })
 export type ProtectedPrefixesAnswer = z.infer<typeof ProtectedPrefixesAnswer>
+
+/** What listeners are told at commit: channel `weir_block`. A hint: the truth is in the database. */
+export const BlockNotice = z.object({ id: z.string(), state: z.enum(BLOCK_STATES) })
+export type BlockNotice = z.infer<typeof BlockNotice>

@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import type { DeviceRow } from '@weir/db/commands'
+import { baseRuleset, commandsOf, LIST_ARGV, type LiveBlock, parseRuleset } from '@weir/mitigation'
+import { DeviceError, run } from './run.ts'
+
+/** How one kind of device is spoken to. Every call may be repeated. Throws DeviceError. */
+export interface Driver {
+  /** Give the device a rule: `text` is what was approved, or the same for the rest of its time. */
+  apply(text: string): Promise<void>
+  undo(text: string): Promise<void>
+  /** What it carries of ours; null: it cannot say, so that rules are given again instead. */
+  list(): Promise<LiveBlock[] | null>
+}
+
+const TIMEOUT_MS = 15_000
+const NOT_THERE = /No such file or directory/
+
+/** nft through `prefix`, which says where it runs. The text goes to its standard input: one transaction. */
+function nftables(prefix: readonly string[], remote: boolean): Driver {
+  // Over SSH the words are joined for the other side's shell; these are constants of ours, and hold nothing a shell acts on.
+  const command = (argv: readonly string[]) => (remote ? [...prefix, argv.join(' ')] : [...prefix, ...argv])
+  const send = (text: string) => run(command(['nft', '-f', '-']), baseRuleset() + text, TIMEOUT_MS).then(() => undefined)
+  return {
+    apply: send,
+    undo: send,
+    async list() {
+      let text: string
+      try {
+        text = await run(command(LIST_ARGV), '', TIMEOUT_MS)
+      } catch (error) {
+        // The whole table is gone: nothing of ours is there.
+        if (error instanceof DeviceError && !error.unreachable && NOT_THERE.test(error.message)) return []
+        throw error
+      }
+      try {
+        return parseRuleset(JSON.parse(text))
+      } catch (error) {
+        throw new DeviceError('nft answered with something that cannot be read', false, error)
+      }
+    },
+  }
+}
+
+/** GoBGP's command line against its API; routes end with the daemon. */
+function gobgp(device: DeviceRow): Driver {
+  const where = ['-u', device.address ?? '127.0.0.1', '-p', String(device.config.port ?? 50_051)]
+  const send = async (text: string) => {
+    for (const [program = '', ...rest] of commandsOf(text, device.dialect)) {
+      try {
+        await run([program, ...where, ...rest], '', TIMEOUT_MS)
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        throw error instanceof DeviceError
+          ? new DeviceError(message, error.unreachable || /Unavailable|DeadlineExceeded|refused/.test(message), error)
+          : error
+      }
+    }
+  }
+  return { apply: send, undo: send, list: async () => null }
+}
+
+/** The driver of a device; null for one that a person configures. `keyDir` holds SSH keys and known_hosts, and nothing else reads it. */
+export function driverFor(device: DeviceRow, keyDir: string): Driver | null {
+  const { address, config, transport } = device
+  if (transport === 'none') return null
+  if (transport === 'gobgp') return gobgp(device)
+  if (transport === 'local') return nftables(config.netns === undefined ? [] : ['ip', 'netns', 'exec', config.netns], false)
+  const options = {
+    BatchMode: 'yes',
+    StrictHostKeyChecking: 'yes',
+    UserKnownHostsFile: join(keyDir, 'known_hosts'),
+    IdentitiesOnly: 'yes',
+    ConnectTimeout: '8',
+  }
+  const words = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+  const key = ['-i', join(keyDir, config.keyName ?? 'id_ed25519')]
+  return nftables(['ssh', '-T', ...words, ...key, '-p', String(config.port ?? 22), '-l', config.user ?? 'root', '--', address ?? ''], true)
+}
