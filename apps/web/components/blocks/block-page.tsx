@@ -19,7 +19,7 @@ import { Box } from './box.tsx'
 import { ApproveDialog, WithdrawDialog } from './decide.tsx'
 import { DeviceText, Hash } from './device-text.tsx'
 import { BlockMark } from './marks.tsx'
-import { DEVICE_WORDS, DIALECT_NAMES, isEnded, STATE_WORDS, type Stage, stages, TRANSPORT_NAMES, timeLeft } from './model.ts'
+import { DIALECT_NAMES, deviceWords, inLocalTime, isEnded, STATE_WORDS, type Stage, stages, TRANSPORT_NAMES, timeLeft } from './model.ts'
 import { Proof } from './proof.tsx'
 import { Reasons } from './verdict.tsx'
 
@@ -242,7 +242,7 @@ function Devices({ block }: { block: Block }) {
     <Box title="Devices" hint={`${exact(block.deviceDetails.length)}, each with what was sent`} flush>
       <ul className="divide-y divide-border border-border border-t">
         {block.deviceDetails.map((device) => {
-          const { word, tone } = DEVICE_WORDS[device.state]
+          const { word, tone } = deviceWords(device.state, block.state)
           return (
             <li key={device.deviceId} className="flex flex-col gap-3 px-4 py-3">
               <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
@@ -272,7 +272,12 @@ function Devices({ block }: { block: Block }) {
               )}
               {device.state === 'manual' ? (
                 <p className="border-warn/60 border-l-2 pl-3 text-[12.5px]">
-                  Weir does not reach this device. Copy the text below and apply it by hand; undo it by hand when the time is over.
+                  Weir does not reach this device.{' '}
+                  {block.state === 'pending_approval'
+                    ? 'Apply nothing before the approval; then paste the text below.'
+                    : isEnded(block.state)
+                      ? 'If you pasted the text, paste the undo text now.'
+                      : 'Paste the text below, and the undo text when the time is over.'}
                 </p>
               ) : null}
               <details open={device.state === 'manual' || block.state === 'pending_approval'}>
@@ -296,6 +301,7 @@ function Devices({ block }: { block: Block }) {
 }
 
 function Timeline({ block }: { block: Block }) {
+  const names = new Map(block.deviceDetails.map((device) => [device.deviceId, device.name]))
   return (
     <Box title="What happened">
       <ol className="flex flex-col gap-3">
@@ -310,7 +316,10 @@ function Timeline({ block }: { block: Block }) {
                   className={cn('mt-1.5 size-2 shrink-0 rounded-full', event.actor === null ? 'bg-muted/60' : 'bg-accent')}
                 />
                 <div className="min-w-0">
-                  <p className="[overflow-wrap:anywhere]">{event.text}</p>
+                  <p className="[overflow-wrap:anywhere]" suppressHydrationWarning>
+                    {event.device === null ? null : <span className="font-medium">{names.get(event.device) ?? event.device}: </span>}
+                    {inLocalTime(event.text)}
+                  </p>
                   <p className="text-[12px] text-muted">
                     {event.actor === null ? '' : `${event.actor} · `}
                     <time dateTime={event.at} title={utc(at)} suppressHydrationWarning>

@@ -175,7 +175,7 @@ function Row({ block, now }: { block: BlockSummary; now: number }) {
           )}
           <span className="flex flex-wrap gap-x-3 gap-y-0.5 md:justify-end">
             {block.devices.slice(0, 4).map((device) => (
-              <DeviceMark key={device.deviceId} name={device.name} state={device.state} error={device.lastError} />
+              <DeviceMark key={device.deviceId} name={device.name} state={device.state} block={block.state} error={device.lastError} />
             ))}
             {block.devices.length > 4 ? <span className="text-[12.5px] text-muted">and {block.devices.length - 4} more</span> : null}
           </span>

@@ -68,7 +68,7 @@ export function ApproveDialog({ block, onDone }: { block: Block; onDone: () => v
                   <span className="font-medium">{device.name}</span>
                   <Hash value={device.hash} label={`Copy the hash for ${device.name}`} />
                 </div>
-                <pre className="overflow-x-auto p-2.5 font-mono text-[12px] leading-5">{device.apply}</pre>
+                <pre className="whitespace-pre-wrap p-2.5 font-mono text-[12px] leading-5 [overflow-wrap:anywhere]">{device.apply}</pre>
               </li>
             ))}
           </ul>

@@ -45,10 +45,10 @@ function Code({ title, text, label }: { title: string; text: string; label: stri
       <section
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard.
         tabIndex={0}
-        aria-label={`${title} text`}
+        aria-label={label.replace('Copy what', 'What')}
         className="max-h-64 overflow-auto p-2.5 outline-offset-[-2px]"
       >
-        <pre className="font-mono text-[12px] leading-5">{text}</pre>
+        <pre className="whitespace-pre-wrap font-mono text-[12px] leading-5 [overflow-wrap:anywhere]">{text}</pre>
       </section>
     </div>
   )

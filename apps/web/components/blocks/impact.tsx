@@ -11,8 +11,8 @@ import { Box } from './box.tsx'
 import { weekIn } from './draft.ts'
 import { WeekStrip } from './week-strip.tsx'
 
-const head = 'py-1.5 px-3 font-medium whitespace-nowrap first:pl-0 last:pr-0'
-const cell = 'py-1.5 px-3 first:pl-0 last:pr-0'
+const head = 'py-1.5 px-3 max-sm:px-2 font-medium whitespace-nowrap first:pl-0 last:pr-0'
+const cell = 'py-1.5 px-3 max-sm:px-2 first:pl-0 last:pr-0'
 
 /** What the rule would have hit on the network's own history: the attack, and everybody else. */
 export function Impact({ simulation }: { simulation: Simulation }) {
@@ -41,12 +41,12 @@ export function Impact({ simulation }: { simulation: Simulation }) {
             name="Of normal traffic"
             value={share(normal.share)}
             note={normal.hit.bytes === 0 ? 'nothing' : `${bytes(normal.hit.bytes)} lost`}
-            tone={normal.share > 0.01 ? 'critical' : normal.hit.bytes > 0 ? 'warn' : 'ok'}
+            tone={normal.share > 0.01 ? 'critical' : normal.hit.bytes > 0 ? 'warn' : undefined}
           />
           <Figure name="Normal flows" value={count(normal.hit.flows)} note="would be lost" />
           <Figure name="Normal pairs" value={count(normal.pairs)} note="of hosts cut off" />
         </dl>
-        <div className="overflow-x-auto">
+        <div className="min-w-0">
           <table className="w-full border-collapse text-[13px]">
             <caption className="sr-only">Traffic of the history, and what the rule would have hit of it</caption>
             <thead>
@@ -60,10 +60,10 @@ export function Impact({ simulation }: { simulation: Simulation }) {
                 <th scope="col" className={head}>
                   Would be hit
                 </th>
-                <th scope="col" className={head}>
+                <th scope="col" className={cn(head, 'max-sm:hidden')}>
                   Packets
                 </th>
-                <th scope="col" className={head}>
+                <th scope="col" className={cn(head, 'max-sm:hidden')}>
                   Flows
                 </th>
                 <th scope="col" className={head}>
@@ -84,8 +84,8 @@ export function Impact({ simulation }: { simulation: Simulation }) {
                   </th>
                   <td className={cell}>{bytes(part.total.bytes)}</td>
                   <td className={cell}>{bytes(part.hit.bytes)}</td>
-                  <td className={cell}>{count(part.hit.packets)}</td>
-                  <td className={cell}>{count(part.hit.flows)}</td>
+                  <td className={cn(cell, 'max-sm:hidden')}>{count(part.hit.packets)}</td>
+                  <td className={cn(cell, 'max-sm:hidden')}>{count(part.hit.flows)}</td>
                   <td className={cell}>{share(part.share)}</td>
                 </tr>
               ))}
@@ -112,7 +112,7 @@ export function Impact({ simulation }: { simulation: Simulation }) {
   )
 }
 
-function Figure({ name, value, note, tone }: { name: string; value: string; note: string; tone?: 'ok' | 'warn' | 'critical' }) {
+function Figure({ name, value, note, tone }: { name: string; value: string; note: string; tone?: 'warn' | 'critical' | undefined }) {
   return (
     <div className="min-w-0">
       <dt className="text-[12px] text-muted">{name}</dt>
@@ -121,7 +121,6 @@ function Figure({ name, value, note, tone }: { name: string; value: string; note
           'truncate font-semibold text-[20px] leading-7',
           tone === 'critical' && 'text-critical',
           tone === 'warn' && 'text-warn',
-          tone === 'ok' && 'text-ok',
         )}
       >
         {value}
@@ -163,7 +162,7 @@ function Collateral({ rows }: { rows: readonly CollateralRow[] }) {
           options={kinds.map((value) => ({ value, label: `${KIND_NAMES[value]} ${rows.filter((row) => row.kind === value).length}` }))}
         />
       </div>
-      <div className="overflow-x-auto">
+      <div className="min-w-0">
         <table className="w-full border-collapse text-[13px]">
           <caption className="sr-only">{KIND_NAMES[kind]} whose normal traffic would be hit</caption>
           <thead>

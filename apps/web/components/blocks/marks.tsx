@@ -1,7 +1,7 @@
 import type { BlockState, DeviceState } from '@weir/db/contracts'
 import { CircleCheck, CircleSlash, Clock, Droplets, Hourglass, Loader, OctagonX } from 'lucide-react'
 import { Badge, StateDot } from '../ui/badge.tsx'
-import { DEVICE_WORDS, STATE_WORDS } from './model.ts'
+import { deviceWords, STATE_WORDS } from './model.ts'
 
 const ICONS = {
   pending_approval: Hourglass,
@@ -29,8 +29,19 @@ export function BlockMark({ state }: { state: BlockState }) {
 }
 
 /** One device and what it does with the rule. */
-export function DeviceMark({ name, state, error }: { name: string; state: DeviceState; error: string | null }) {
-  const { word, tone } = DEVICE_WORDS[state]
+export function DeviceMark({
+  name,
+  state,
+  block,
+  error,
+}: {
+  name: string
+  state: DeviceState
+  /** State of the block it is part of. */
+  block: BlockState
+  error: string | null
+}) {
+  const { word, tone } = deviceWords(state, block)
   return (
     <span className="min-w-0 text-[12.5px]" title={error ?? undefined}>
       <StateDot tone={tone}>

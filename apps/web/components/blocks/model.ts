@@ -8,7 +8,7 @@ import {
   type GuardVerdict,
   LIVE_BLOCK_STATES,
 } from '@weir/db/contracts'
-import { duration } from '../format.ts'
+import { dateTime, duration } from '../format.ts'
 
 /** What the screens of blocks are made of. Pure. */
 
@@ -39,6 +39,16 @@ export const DEVICE_WORDS: Readonly<Record<DeviceState, { word: string; tone: 'o
   failed: { word: 'failed', tone: 'critical' },
   manual: { word: 'to be pasted by hand', tone: 'warn' },
 }
+
+/** What a device does with the rule. One that is served by hand is not to be served before the block may be: nobody should paste early. */
+export const deviceWords = (state: DeviceState, block: BlockState): (typeof DEVICE_WORDS)[DeviceState] =>
+  state !== 'manual'
+    ? DEVICE_WORDS[state]
+    : PENDING_STATES.includes(block)
+      ? { word: 'by hand, once approved', tone: 'neutral' }
+      : isEnded(block)
+        ? { word: 'to be undone by hand', tone: 'warn' }
+        : DEVICE_WORDS.manual
 
 export const DIALECT_NAMES: Readonly<Record<string, string>> = {
   nftables: 'nftables',
@@ -180,6 +190,10 @@ export function withoutStepUp(verdict: GuardVerdict): GuardVerdict {
   const decision = reasons.some((reason) => reason.effect === 'refuse') ? 'refused' : reasons.length > 0 ? 'needs_second_person' : 'allowed'
   return { decision, reasons }
 }
+
+/** A text of the server with its UTC instants in the browser's zone. */
+export const inLocalTime = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (at) => dateTime(Date.parse(at)))
 
 export const TTL_CHOICES = [
   { value: '900', label: '15 minutes' },

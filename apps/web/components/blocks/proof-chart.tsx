@@ -14,12 +14,15 @@ export function ProofChart({
   stepSeconds,
   enforcedAt,
   endedAt,
+  leaking = false,
   height = 220,
 }: {
   points: readonly ProofPoint[]
   stepSeconds: number
   enforcedAt: number | null
   endedAt: number | null
+  /** The time in force is then shaded as what it is. */
+  leaking?: boolean
   height?: number
 }) {
   const box = useRef<HTMLElement>(null)
@@ -89,7 +92,7 @@ export function ProofChart({
               <ReferenceArea
                 x1={Math.max(first, enforcedAt)}
                 x2={Math.min(end, endedAt ?? end)}
-                fill="var(--ok)"
+                fill={leaking ? 'var(--critical)' : 'var(--ok)'}
                 fillOpacity={0.09}
                 ifOverflow="hidden"
               />

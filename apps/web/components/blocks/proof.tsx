@@ -22,7 +22,7 @@ export function Proof({ block }: { block: Block }) {
       <div className="flex flex-col gap-4">
         <Words block={block} />
         {proof.leaks.length === 0 ? null : (
-          <div className="overflow-x-auto">
+          <div className="min-w-0">
             <table className="w-full border-collapse text-[13px]">
               <caption className="sr-only">Where it leaks</caption>
               <thead>
@@ -123,5 +123,13 @@ function Chart({ block }: { block: Block }) {
       return { time, behind: value === null ? null : toRate('bits', value, bucketSeconds) }
     })
     .filter((point) => point.time + bucketSeconds * 1000 <= now)
-  return <ProofChart points={points} stepSeconds={bucketSeconds} enforcedAt={enforced} endedAt={enforced === null ? null : ended} />
+  return (
+    <ProofChart
+      points={points}
+      stepSeconds={bucketSeconds}
+      enforcedAt={enforced}
+      endedAt={enforced === null ? null : ended}
+      leaking={block.state === 'leaking'}
+    />
+  )
 }

@@ -71,8 +71,8 @@ export function RequestPanel({
             ) : (
               <>
                 <p className="font-medium text-[14px] leading-6 [overflow-wrap:anywhere]">{simulation.sentence}</p>
-                <p className={`flex items-center gap-2 font-medium text-[13px] ${look.tone}`}>
-                  <look.icon aria-hidden className="size-4 shrink-0" /> {look.word}
+                <p className="flex items-center gap-2 font-medium text-[13px]">
+                  <look.icon aria-hidden className={`size-4 shrink-0 ${look.tone}`} /> {look.word}
                 </p>
                 {verdict.reasons.length === 0 ? null : <Reasons verdict={verdict} />}
                 {unsupported.length === 0 ? null : (

@@ -5,11 +5,11 @@ import { cn } from '../ui/cn.ts'
 const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 const two = (hour: number): string => String(hour).padStart(2, '0')
 
-/** Five steps of one colour: 0 is nothing at all, 4 the busiest hour. */
+/** Five steps of one colour: 0 is nothing at all, 4 near the busiest hour. The steps widen, so that one burst does not hide the rest. */
 export function stepOf(value: number, peak: number): 0 | 1 | 2 | 3 | 4 {
   if (value <= 0 || peak <= 0) return 0
   const share = value / peak
-  return share > 0.75 ? 4 : share > 0.5 ? 3 : share > 0.25 ? 2 : 1
+  return share > 0.5 ? 4 : share > 0.2 ? 3 : share > 0.05 ? 2 : 1
 }
 const FILL = ['bg-border/50', 'bg-warn/25', 'bg-warn/45', 'bg-warn/70', 'bg-warn'] as const
 
@@ -28,11 +28,11 @@ export function WeekStrip({ hours, zone }: { hours: readonly number[]; zone: str
   return (
     <figure className="min-w-0">
       <figcaption className="mb-2 text-[13px]">{sentence}</figcaption>
-      <div className="overflow-x-auto">
+      <div>
         <div
           role="img"
           aria-label={`Hours of the week, ${zone}. ${sentence}`}
-          className="grid min-w-[420px] grid-cols-[32px_repeat(24,minmax(0,1fr))] gap-px"
+          className="grid grid-cols-[28px_repeat(24,minmax(0,1fr))] gap-px"
         >
           {DAYS.flatMap((day, index) => [
             <span key={day} className="text-[11px] text-muted leading-4">
