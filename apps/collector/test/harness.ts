@@ -41,6 +41,7 @@ export async function startTestCollector(databaseUrl: string, settings: Partial<
       WEIR_DEMO_NETWORK: '127.66.0.0/16',
       // Only the tests of detection pay for it.
       WEIR_DETECT: 'off',
+      WEIR_ENFORCE: 'off',
     }),
     ...settings,
   }
