@@ -148,8 +148,10 @@ interface AnomalyFacts {
 
 async function anomalyOf(client: PoolClient, id: string | null): Promise<AnomalyFacts | null> {
   if (id === null) return null
+  // A minute before: what led up to it is no normal time, and a finding begins where its first full window does.
   const { rows } = await client.query<AnomalyFacts>(
-    'select filter, target, first_seen as from, coalesce(ended_at, greatest(last_seen, window_to)) as to from anomaly where id = $1',
+    `select filter, target, least(first_seen, window_from, finding_first) - interval '1 minute' as from, coalesce(ended_at, now()) as to
+     from anomaly where id = $1`,
     [id],
   )
   const [row] = rows
