@@ -51,7 +51,7 @@ function gobgp(device: DeviceRow): Driver {
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
         throw error instanceof DeviceError
-          ? new DeviceError(message, error.unreachable || /Unavailable|DeadlineExceeded|refused/.test(message), error)
+          ? new DeviceError(message, error.unreachable || /unavailable|deadline|refused/i.test(message), error)
           : error
       }
     }

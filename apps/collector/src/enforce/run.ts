@@ -47,7 +47,12 @@ export async function run(argv: readonly string[], input: string, timeoutMs: num
     })
     child.on('close', (status, signal) => {
       clearTimeout(timer)
-      const said = Buffer.concat(errors).toString('utf8').trim().slice(0, 400)
+      // Some programs complain on standard output.
+      const said =
+        [errors, out]
+          .map((list) => Buffer.concat(list).toString('utf8').trim())
+          .find((text) => text !== '')
+          ?.slice(0, 400) ?? ''
       if (status === 0) resolve(Buffer.concat(out).toString('utf8'))
       // 255 is ssh's own: the connection failed, the command was not run.
       else reject(new DeviceError(said === '' ? `${program} ended with ${status ?? signal}` : said, program === 'ssh' && status === 255))
