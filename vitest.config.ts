@@ -65,7 +65,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'system',
-          include: ['tests/system/**/*.test.ts'],
+          include: ['tests/{system,e2e}/**/*.test.ts'],
           exclude: out,
           testTimeout: 180_000,
           hookTimeout: 300_000,
