@@ -42,6 +42,7 @@ export function Providers({ nonce, children }: { nonce: string | undefined; chil
               fontSize: 13,
               fontWeight: 600,
             },
+            classNames: { description: 'text-muted!' },
             style: {
               background: 'var(--popover)',
               color: 'var(--foreground)',
