@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { draftKey, weekIn, windowOfDraft } from '../../apps/web/components/blocks/draft.ts'
 import {
   byUrgency,
+  deviceWords,
   ENDED_STATES,
+  inLocalTime,
   LIVE_STATES,
   PENDING_STATES,
   stages,
@@ -146,6 +148,13 @@ describe('the life of a block', () => {
     expect(timeLeft({ state: 'pending_approval', expiresAt: null, ttlSeconds: 3600 }, Date.parse(at(0)))).toBe('1 h once in force')
   })
 
+  it('nobody is told to paste before the approval', () => {
+    expect(deviceWords('manual', 'pending_approval').word).toContain('once approved')
+    expect(deviceWords('manual', 'enforced').word).toBe('to be pasted by hand')
+    expect(deviceWords('manual', 'expired').word).toBe('to be undone by hand')
+    expect(inLocalTime('It ends at 2026-11-21T01:38:14.879Z.')).toMatch(/^It ends at 2026-11-2\d \d\d:\d\d:14\.$/)
+  })
+
   it('a missing step-up is asked for, not shown as a refusal', () => {
     const reason = { message: '', remedy: '' }
     expect(withoutStepUp({ decision: 'refused', reasons: [{ code: 'step_up', effect: 'refuse', ...reason }] }).decision).toBe('allowed')
@@ -196,7 +205,8 @@ describe('a device', () => {
   })
 
   it('has an id that the server takes, and a way to be reached for each dialect', () => {
-    expect(idFrom('  Zürich Edge #1! ')).toMatch(/^[a-z0-9][a-z0-9._-]{0,62}$/)
+    expect(idFrom('  Zürich Edge #1! ')).toBe('zurich-edge-1')
+    expect(idFrom('東京')).toBe('')
     for (const dialect of DIALECTS) expect(transportsOf(dialect).length).toBeGreaterThan(0)
   })
 })

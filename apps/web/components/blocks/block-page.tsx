@@ -6,7 +6,7 @@ import { useState } from 'react'
 import { ProblemError } from '../../data/fetch-json.ts'
 import { useBlock } from '../../data/use-blocks.ts'
 import { useNow } from '../anomalies/use-now.ts'
-import { bytes, clock, count, dateTime, exact, utc } from '../format.ts'
+import { bytes, clock, count, dateTime, duration, exact, utc } from '../format.ts'
 import { Ago, Time } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -215,7 +215,7 @@ function Decision({ block }: { block: Block }) {
         <dt className="text-muted">Holds for</dt>
         <dd>
           {block.expiresAt === null ? (
-            timeLeft(block, 0)
+            duration(block.ttlSeconds)
           ) : (
             <>
               until <Time at={Date.parse(block.expiresAt)} />

@@ -186,6 +186,18 @@ function Flow({
     impact.current?.scrollIntoView({ block: 'start' })
   }
 
+  /** Go on with the next rule of an alternative that has several; false when there is none. */
+  const advance = (): boolean => {
+    const [next, ...rest] = queue.rest
+    if (next === undefined) return false
+    const following = { ...draft, form: next }
+    setQueue({ rest, total: queue.total })
+    setDraft(following)
+    void simulate(following)
+    impact.current?.scrollIntoView({ block: 'start' })
+    return true
+  }
+
   const send = (emergencyReason: string | null): void => {
     if (!rule.ok) return
     const body =
@@ -207,16 +219,7 @@ function Flow({
         toast(waits ? 'Requested, waits for a second person' : 'Requested', {
           description: waits ? 'On-call engineers and admins can approve it.' : 'The devices get it within seconds.',
         })
-        const [next, ...rest] = queue.rest
-        if (next === undefined) {
-          router.push(`/blocks/${encodeURIComponent(made.id)}`)
-          return
-        }
-        const following = { ...draft, form: next }
-        setQueue({ rest, total: queue.total })
-        setDraft(following)
-        void simulate(following)
-        impact.current?.scrollIntoView({ block: 'start' })
+        if (!advance()) router.push(`/blocks/${encodeURIComponent(made.id)}`)
       },
       { onError: (error) => (error instanceof StepUpCancelled ? requesting.reset() : undefined) },
     )
@@ -256,6 +259,9 @@ function Flow({
               <Alternatives simulation={result.simulation} disabled={simulating.isPending} onUse={take} />
               <Box title="Exact text for each device" hint="what is sent, and what takes it away again">
                 <div className="flex flex-col gap-4">
+                  <p className="text-[12.5px] text-muted">
+                    The request puts its own id in place of this one, and hashes the text: that hash is what is approved and sent.
+                  </p>
                   {result.simulation.previews.map((preview) =>
                     preview.apply === null || preview.undo === null ? (
                       <p key={preview.deviceId} className="border-warn/60 border-l-2 pl-3 text-[13px]">
@@ -292,6 +298,10 @@ function Flow({
         queue={queue}
         onRequest={() => send(null)}
         onEmergency={send}
+        onSkip={() => {
+          requesting.reset()
+          advance()
+        }}
       />
       {stepUp.dialog}
     </div>

@@ -19,7 +19,7 @@ export function proofSentence(
   }
   if (enforcedAt === null) {
     const all = mean(points)
-    return all === null ? 'Nothing was received to compare with yet.' : `Not in force yet: ${bitsPerSecond(all)} matched on average.`
+    return all === null ? 'Nothing was received to compare with yet.' : `Without the block, ${bitsPerSecond(all)} matched on average.`
   }
   const earlier = mean(points.filter((point) => point.time + stepSeconds * 1000 <= enforcedAt))
   const since = mean(points.filter((point) => point.time >= enforcedAt && (endedAt === null || point.time < endedAt)))

@@ -28,6 +28,7 @@ export function RequestPanel({
   queue,
   onRequest,
   onEmergency,
+  onSkip,
 }: {
   /** Of the rule as it stands; null when it was not simulated, or changed since. */
   simulation: Simulation | null
@@ -41,6 +42,8 @@ export function RequestPanel({
   queue: { rest: readonly unknown[]; total: number }
   onRequest: () => void
   onEmergency: (emergencyReason: string) => void
+  /** Leave this rule out and go on with the next one of the alternative. */
+  onSkip: () => void
 }) {
   const id = useId()
   const [emergency, setEmergency] = useState('')
@@ -99,6 +102,11 @@ export function RequestPanel({
           <Button type="submit" variant="primary" size="lg" disabled={!mayAsk || !why || busy}>
             <ShieldBan /> {busy ? 'Working…' : verdict?.decision === 'needs_second_person' ? 'Request approval' : 'Request the block'}
           </Button>
+          {queue.rest.length === 0 ? null : (
+            <Button variant="ghost" disabled={busy || simulating} onClick={onSkip}>
+              Skip this rule
+            </Button>
+          )}
           <p className="text-[12.5px] text-muted">
             {!why && mayAsk
               ? 'Say why first.'
