@@ -69,6 +69,8 @@ async function main(): Promise<void> {
       rate: (event) => live.rate(event),
       changed: (event) => live.changed(event),
       anomaly: (notice) => live.anomaly(notice),
+      // Only that something moved: what it is, each browser asks for itself, and is told as much as its person may see.
+      block: () => live.changed({ what: 'blocks' }),
       connected: (again) => {
         live.heard()
         // What was told meanwhile is lost; the browsers ask for everything they show.

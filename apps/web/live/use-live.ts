@@ -26,7 +26,8 @@ export function useLiveCache(): void {
     const last = new Map<string, number>()
     return onChange((change) => {
       const now = Date.now()
-      if (change.what !== 'everything' && now - (last.get(change.what) ?? 0) < PACE_MS) return
+      // A block moves a few times in its life, and each time somebody waits for it.
+      if (change.what !== 'everything' && change.what !== 'blocks' && now - (last.get(change.what) ?? 0) < PACE_MS) return
       last.set(change.what, now)
       const invalidate = (queryKey: readonly unknown[]) => void client.invalidateQueries({ queryKey })
       if (change.what === 'everything') void client.invalidateQueries()

@@ -90,7 +90,10 @@ function Row({ device, seenBy, onEdit }: { device: DeviceShape; seenBy: readonly
         </p>
         <p className="text-[12.5px] text-muted [overflow-wrap:anywhere]">
           {seenBy.length === 0 ? (
-            <span className="text-warn">No exporter behind it is named: a block there is proven by its counters only.</span>
+            <span className="text-warn">
+              No exporter behind it is named:{' '}
+              {device.transport === 'none' ? 'nothing can prove a block there.' : 'a block there is proven by its counters only.'}
+            </span>
           ) : (
             <>Proven by {seenBy.join(', ')}</>
           )}
