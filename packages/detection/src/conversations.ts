@@ -1,5 +1,5 @@
 import { makeRoom } from './bounded.ts'
-import { ACK, type FlowEvent, ICMP, ICMPV6, PSH, RST, SYN, scale, TCP } from './event.ts'
+import { ACK, type FlowEvent, ICMP, ICMPV6, icmpTypeOf, PSH, RST, SYN, scale, TCP } from './event.ts'
 
 /** One direction of a conversation, stitched over active-timeout records. `flags` is -1 while no record carried any. */
 export interface Direction {
@@ -93,15 +93,18 @@ const direction = (): Direction => ({
  * the asker gets 8 and the asked one 0, whatever the exporter wrote.
  */
 function portsOf(event: FlowEvent): readonly [number, number] {
-  if (event.proto === ICMP || event.proto === ICMPV6) {
-    const type = event.icmpType >= 0 ? event.icmpType : event.dstPort >> 8
-    if (type === (event.proto === ICMP ? 8 : 128)) return ECHO
-    if (type === (event.proto === ICMP ? 0 : 129)) return ECHO_REPLY
-  }
+  const type = icmpTypeOf(event)
+  if (type === (event.proto === ICMP ? 8 : 128)) return ECHO
+  if (type === (event.proto === ICMP ? 0 : 129)) return ECHO_REPLY
   return [event.srcPort, event.dstPort]
 }
 const ECHO = [8, 0] as const
 const ECHO_REPLY = [0, 8] as const
+
+/** A ping, by the ports of `portsOf`; errors and other ICMP are none. */
+export function isEcho({ proto, aPort, bPort }: Conversation): boolean {
+  return (proto === ICMP || proto === ICMPV6) && aPort + bPort === 8 && (aPort === 8 || bPort === 8)
+}
 
 /**
  * Add a record. Returns its conversation and whether the record runs with its first one (`forward`).

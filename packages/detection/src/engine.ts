@@ -14,7 +14,7 @@ import { retryStorm } from './detectors/retry-storm.ts'
 import { scans } from './detectors/scans.ts'
 import { shortPackets } from './detectors/short-packets.ts'
 import { synFlood } from './detectors/syn-flood.ts'
-import { type FlowEvent, scale } from './event.ts'
+import { type FlowEvent, isIcmpError, scale } from './event.ts'
 import type { Finding } from './finding.ts'
 import { Networks, neighbourhood } from './networks.ts'
 import { acquit, type HostTraffic, hostTraffic, learnMinute, receive } from './own-traffic.ts'
@@ -114,8 +114,9 @@ export class Engine {
     const outward = this.#networks.inside(event.src)
     if (outward && !inward) {
       const theirs = forward ? conversation.backward : conversation.forward
-      // It spoke first when nothing had come before, or what had come began later than this.
-      if (theirs.records === 0 || theirs.firstMs >= event.startMs) {
+      // It spoke first when nothing had come before, or what had come began later than this. What it says of a packet that did
+      // reach it (port unreachable) is no asking: a flood to a closed port stays a flood.
+      if (!isIcmpError(event) && (theirs.records === 0 || theirs.firstMs >= event.startMs)) {
         this.#contact(event.src, event.dst, now)
         const host = shared.own.get(event.src)
         if (host !== undefined) for (const [start, end, packets] of conversation.unsolicited) acquit(host, start, end, packets)

@@ -43,3 +43,17 @@ export interface FlowEvent {
 export function scale(event: FlowEvent): number {
   return Math.max(event.samplingRate, 1)
 }
+
+/** ICMP type, from its own field or, as NetFlow says it, from the upper octet of the destination port; -1 for other protocols. */
+export function icmpTypeOf(event: FlowEvent): number {
+  if (event.proto !== ICMP && event.proto !== ICMPV6) return -1
+  return event.icmpType >= 0 ? event.icmpType : event.dstPort >> 8
+}
+
+const ICMP_ERRORS = new Set([3, 4, 5, 11, 12])
+const ICMPV6_ERRORS = new Set([1, 2, 3, 4])
+
+/** An error message (RFC 792; RFC 4443, section 2.1): it speaks of somebody else's packet, and begins nothing. */
+export function isIcmpError(event: FlowEvent): boolean {
+  return (event.proto === ICMP ? ICMP_ERRORS : ICMPV6_ERRORS).has(icmpTypeOf(event))
+}

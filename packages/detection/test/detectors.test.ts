@@ -46,6 +46,23 @@ describe('ddos', () => {
     const events = flood(200, 40).map((e, i) => ({ ...e, src: `2001:db8:ffff::${(i % 5_000).toString(16)}`, dst: '2001:db8:1::10' }))
     expect(named(events, 'ddos', config)[0]?.target).toBe('2001:db8:1::10')
   })
+  it('port unreachables of the victim do not make a flood asked for, nor the victim a scanner', () => {
+    const errors = flood(200, 40).map((e) => ({
+      ...e,
+      src: e.dst,
+      dst: e.src,
+      srcPort: 0,
+      dstPort: 0x0303,
+      proto: 1,
+      startMs: e.startMs - 1,
+      endMs: e.endMs - 1,
+      packets: 1,
+      bytes: 56,
+    }))
+    const found = run([...errors, ...flood(200, 40)])
+    expect(found.some((f) => f.detector === 'ddos')).toBe(true)
+    expect(found.some((f) => f.detector === 'host_scan')).toBe(false)
+  })
   it('one window of noise is not enough', () => {
     expect(named(flood(80, 9), 'ddos')).toEqual([])
   })

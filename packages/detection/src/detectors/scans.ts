@@ -1,5 +1,5 @@
 import { makeRoom } from '../bounded.ts'
-import type { Attempt } from '../conversations.ts'
+import { type Attempt, isEcho } from '../conversations.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { ICMP, ICMPV6, TCP, UDP } from '../event.ts'
 import { neighbourhood } from '../networks.ts'
@@ -275,7 +275,7 @@ export const scans: DetectorFactory = (host, restored) => {
         vertical(attempt, now)
         if (!inside) slow(attempt, now)
         horizontal(attempt, now)
-      } else if (proto === ICMP || proto === ICMPV6) horizontal(attempt, now)
+      } else if (isEcho(attempt.conversation)) horizontal(attempt, now)
     },
   }
 }
