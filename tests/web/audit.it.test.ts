@@ -79,6 +79,33 @@ const suppression = {
 const newSuppression = async (): Promise<number> =>
   (await json<{ id: number }>(await callers.people.oncall.ask('POST', '/api/v1/suppressions', suppression))).id
 
+const router = { id: 'router', name: 'Edge router', dialect: 'nftables', transport: 'none' }
+/** Somebody new of this role who has just shown the password again. */
+const confirmed = async (role: 'operator' | 'oncall'): Promise<Caller> => {
+  const by = await invited(callers.people.admin, role, `confirmed-${++blockNumber}@example.org`)
+  const response = await by.ask('POST', '/api/v1/step-up', { password: PASSWORD })
+  const marks = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0])
+  by.cookie = [by.cookie, ...marks].join('; ')
+  return by
+}
+let blockNumber = 0
+/** A rule of its own each time: two alike on one device are refused. `bits` 32: one person may decide; 24: a second one must. */
+const simulated = async (bits: 32 | 24): Promise<string> => {
+  await callers.people.admin.ask('POST', '/api/v1/devices', router)
+  const src = bits === 32 ? `198.51.100.${++blockNumber}/32` : `198.18.${++blockNumber}.0/24`
+  const now = Date.now()
+  const window = { from: new Date(now - 3_600_000).toISOString(), to: new Date(now).toISOString() }
+  const match = { src, dst: null, proto: null, srcPorts: [], dstPorts: [], tcpFlags: null }
+  return (
+    await json<{ id: string }>(await callers.people.operator.ask('POST', '/api/v1/blocks/simulate', { match, devices: ['router'], window }))
+  ).id
+}
+const asked = async (bits: 32 | 24): Promise<{ id: string; hash: string; by: Caller }> => {
+  const simulationId = await simulated(bits)
+  const by = await confirmed('operator')
+  return { by, ...(await json<{ id: string; hash: string }>(await by.ask('POST', '/api/v1/blocks', { simulationId, reason: 'a flood' }))) }
+}
+
 /** A change and what it leaves: `make` prepares what it needs and gives who asks for what. */
 interface Case {
   make: () => Promise<{ by: Caller; target?: string; body?: unknown }>
@@ -115,6 +142,41 @@ const CASES: Partial<Record<RouteKey, Case>> = {
       body: {},
     }),
     leaves: ['anomaly.acknowledge'],
+  },
+  'POST /api/v1/devices': { make: async () => ({ by: callers.people.admin, body: { ...router, id: 'another' } }), leaves: ['device.add'] },
+  'POST /api/v1/protected-prefixes': {
+    make: async () => ({ by: callers.people.admin, body: { prefix: '192.0.2.0/24', reason: 'management' } }),
+    leaves: ['protected.add'],
+  },
+  'POST /api/v1/blocks/simulate': {
+    make: async () => {
+      await simulated(32)
+      const match = { src: '198.51.100.200/32', dst: null, proto: null, srcPorts: [], dstPorts: [], tcpFlags: null }
+      const window = { from: new Date(Date.now() - 3_600_000).toISOString(), to: new Date().toISOString() }
+      return { by: callers.people.operator, body: { match, devices: ['router'], window } }
+    },
+    leaves: ['block.simulate'],
+  },
+  'POST /api/v1/blocks': {
+    make: async () => {
+      const simulationId = await simulated(32)
+      return { by: await confirmed('operator'), body: { simulationId, reason: 'a flood' } }
+    },
+    leaves: ['block.request'],
+  },
+  'POST /api/v1/blocks/{id}/approve': {
+    make: async () => {
+      const { id, hash } = await asked(24)
+      return { by: await confirmed('oncall'), target: `/api/v1/blocks/${id}/approve`, body: { hash } }
+    },
+    leaves: ['block.approve'],
+  },
+  'POST /api/v1/blocks/{id}/withdraw': {
+    make: async () => {
+      const { id, by } = await asked(24)
+      return { by, target: `/api/v1/blocks/${id}/withdraw`, body: { reason: 'not needed' } }
+    },
+    leaves: ['block.withdraw'],
   },
   'POST /api/v1/suppressions': { make: async () => ({ by: callers.people.oncall, body: suppression }), leaves: ['suppression.add'] },
   'PATCH /api/v1/suppressions/{id}': {
