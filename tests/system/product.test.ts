@@ -47,7 +47,10 @@ describe('one installation', () => {
     expect(status).toBe(200)
     // Nothing has sent yet, and health says so; nothing fails.
     expect(body['status']).toBe('degraded')
-    const full = await api(at, token, 'health')
+    const asked = async () => api(at, token, 'health')
+    // The collector serves before its first report is written: that takes a second or two on a busy machine.
+    await until('the first report', async () => JSON.stringify((await asked()).body).includes('The collector reports'), 20_000, 250)
+    const full = await asked()
     expect(full.body['engine']).toMatch(/postgres/)
     const { checks } = full.body as { checks: { name: string; state: string }[] }
     expect(checks.filter(({ state }) => state !== 'ok').map(({ name }) => name)).toEqual(['exporters'])

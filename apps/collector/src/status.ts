@@ -112,6 +112,8 @@ export class Status implements Component {
   #statusTimer: NodeJS.Timeout | null = null
   #publishing = false
   #recording = false
+  /** Once the database knows us; before, it is tried every second. */
+  #recorded = false
   #booksTimer: NodeJS.Timeout | null = null
   /** The gap of the last check, and how many checks found one. */
   #lastGap = 0
@@ -164,6 +166,7 @@ export class Status implements Component {
   }
 
   async #everySecond(): Promise<void> {
+    if (!this.#recorded) void this.#record()
     const now = Date.now()
     const account = this.#account
     this.#drops.read(
@@ -385,6 +388,7 @@ export class Status implements Component {
     this.#recording = true
     try {
       await recordStatus(this.#pool, hostname(), this.current())
+      this.#recorded = true
     } catch (error) {
       this.#reporter.limited('warn', 'status', { err: error }, 'the collector status could not be written')
     } finally {
