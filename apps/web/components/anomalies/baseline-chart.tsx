@@ -2,8 +2,9 @@
 import type { AnomalyCard } from '@weir/db/contracts'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Area, AreaChart, CartesianGrid, ReferenceArea, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
-import { niceTicks, timeTicks } from '../../data/transform.ts'
-import { axisTime, dateTime, duration, si, significant, utc } from '../format.ts'
+import { niceTicks } from '../../data/transform.ts'
+import { timeAxis, valueAxis } from '../charts/axis.ts'
+import { dateTime, duration, si, utc } from '../format.ts'
 import { leadingEmpty } from './model.ts'
 import { amount } from './words.ts'
 
@@ -51,29 +52,8 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
         <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 700, height }}>
           <AreaChart data={rows} margin={{ top: 26, right: 6, bottom: 0, left: 0 }}>
             <CartesianGrid vertical={false} stroke="var(--chart-grid)" />
-            <XAxis
-              dataKey="time"
-              type="number"
-              scale="time"
-              domain={[first, end]}
-              ticks={timeTicks(first, end, Math.max(2, Math.floor(width / 110)))}
-              tickFormatter={(at: number) => axisTime(at, end - first)}
-              stroke="var(--border-strong)"
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              tickLine={false}
-              height={24}
-              tickMargin={8}
-            />
-            <YAxis
-              domain={[0, top]}
-              ticks={ticks}
-              tickFormatter={(value: number) => significant(value / divider)}
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              axisLine={false}
-              tickLine={false}
-              width={40}
-              tickMargin={6}
-            />
+            <XAxis {...timeAxis(first, end, width)} />
+            <YAxis {...valueAxis(top, ticks, divider)} />
             <Tooltip
               isAnimationActive={false}
               cursor={{ stroke: 'var(--muted)', strokeWidth: 1 }}
