@@ -1,7 +1,7 @@
 import { makeRoom } from '../bounded.ts'
 import { type Attempt, isEcho } from '../conversations.ts'
 import type { DetectorFactory } from '../detector.ts'
-import { ICMP, ICMPV6, TCP, UDP } from '../event.ts'
+import { TCP, UDP } from '../event.ts'
 import { neighbourhood } from '../networks.ts'
 import { add, type Distinct, distinct, size } from '../sketch.ts'
 
@@ -202,7 +202,7 @@ export const scans: DetectorFactory = (host, restored) => {
   }
 
   const horizontal = (attempt: Attempt, now: number) => {
-    const echo = attempt.proto === ICMP || attempt.proto === ICMPV6
+    const echo = isEcho(attempt.conversation)
     // Of an ordinary connection sampling often picks the SYN alone; browsing is many hosts on a web port.
     if (attempt.conversation.sampled && WEB_PORTS.has(attempt.port) && networks.inside(attempt.client)) return
     const port = echo ? 'icmp echo' : `${attempt.proto === TCP ? 'tcp' : 'udp'}/${attempt.port}`
