@@ -87,6 +87,11 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     geo: geo.source,
     version: version(),
   })
+  if (detect !== null)
+    detect.intake = () => ({
+      intake: { arrived: account.received + status.kernelDrops, dropped: account.refusedTotal + status.kernelDrops },
+      exporters: exporters.all(),
+    })
   const assembly = new Assembly([
     poolCloser(pool),
     store,

@@ -1,5 +1,5 @@
 import type { Config } from './detector.ts'
-import { Engine, type EngineState } from './engine.ts'
+import { Engine, type EngineState, type Telemetry } from './engine.ts'
 import type { FlowEvent } from './event.ts'
 import { type Change, type Suppression, Tracker, type TrackerState } from './lifecycle.ts'
 import { Networks } from './networks.ts'
@@ -35,6 +35,11 @@ export class Detection {
 
   set suppressions(rules: readonly Suppression[]) {
     this.#tracker.suppressions = rules
+  }
+
+  /** How far the exporters can be believed from now on. */
+  set telemetry(now: Telemetry) {
+    this.#engine.telemetry = now
   }
 
   /** Records that another exporter had reported already. */

@@ -15,8 +15,8 @@ import { scans } from './detectors/scans.ts'
 import { shortPackets } from './detectors/short-packets.ts'
 import { synFlood } from './detectors/syn-flood.ts'
 import { type FlowEvent, isIcmpError, scale } from './event.ts'
-import type { Finding } from './finding.ts'
-import { Networks, neighbourhood } from './networks.ts'
+import { type Finding, lessTrusted, type Trust } from './finding.ts'
+import { Networks, neighbourhood, octetsOf } from './networks.ts'
 import { acquit, type HostTraffic, hostTraffic, learnMinute, receive } from './own-traffic.ts'
 
 const FACTORIES: Record<string, DetectorFactory> = {
@@ -40,6 +40,15 @@ const CONTACT_MS = 15 * 60_000
 const OWN_LIMIT = 100_000
 const CONTACT_LIMIT = 500_000
 const DUPLICATE_MS = 60_000
+const SUSPECT_LIMIT = 50_000
+/** As long as the longest window of a detector that looks at single hosts. */
+const SUSPECT_MS = 15 * 60_000
+
+/** How far each exporter's telemetry can be believed now; an exporter that is not named is in order, `all` holds for every one. */
+export interface Telemetry {
+  all: Trust
+  exporters: ReadonlyMap<string, Trust>
+}
 
 interface Shared {
   sinceMs: number
@@ -70,6 +79,10 @@ export class Engine {
   readonly #detectors: Detector[]
   readonly #touched = new Set<string>()
   #findings: Finding[] = []
+  /** Set by whoever watches the exporters; a back-test leaves it as it is, since what was stored was not lost. */
+  telemetry: Telemetry = { all: 'ok', exporters: new Map() }
+  /** Addresses in records of exporters that could not be believed, and when they last were. Empty while all is in order. */
+  readonly #suspects = new Map<string, { trust: Trust; ms: number }>()
 
   constructor(config: Config, restored?: EngineState) {
     this.#config = config
@@ -84,6 +97,7 @@ export class Engine {
     }
     const shared = this.#shared
     const touched = this.#touched
+    const trustIn = (finding: Omit<Finding, 'trust'>) => this.#trust(finding)
     for (const address of shared.own.keys()) touched.add(address)
     const findings = (finding: Finding) => this.#findings.push(finding)
     const host: Host = {
@@ -95,7 +109,8 @@ export class Engine {
         return shared.sinceMs
       },
       report({ observedPackets, ...finding }) {
-        findings({ ...finding, trust: observedPackets !== undefined && observedPackets < 30 ? 'low' : 'ok' })
+        const sampled = observedPackets !== undefined && observedPackets < 30 ? 'low' : 'ok'
+        findings({ ...finding, trust: lessTrusted(sampled, trustIn(finding)) })
       },
     }
     this.#detectors = Object.entries(FACTORIES).map(([name, make]) => make(host, restored?.detectors[name]))
@@ -109,6 +124,8 @@ export class Engine {
       shared.tickMs = now - (now % TICK_MS)
     }
     if (this.#duplicate(event, now)) return
+    const trust = this.telemetry.exporters.get(event.exporter)
+    if (trust !== undefined) for (const address of [event.src, event.dst]) this.#suspect(address, trust, now)
     const { conversation, forward } = track(shared.conversations, event, now)
     const inward = this.#networks.inside(event.dst)
     const outward = this.#networks.inside(event.src)
@@ -145,6 +162,28 @@ export class Engine {
     }
     receive(host, event, solicited)
     this.#touched.add(address)
+  }
+
+  #suspect(address: string, trust: Trust, now: number): void {
+    const suspects = this.#suspects
+    suspects.delete(address)
+    makeRoom(suspects, SUSPECT_LIMIT)
+    suspects.set(address, { trust, ms: now })
+  }
+
+  /**
+   * Trust of a finding by who told (DETECTION 1.2.8): that of the exporters which reported one of its ends, or, where neither end is one
+   * address (a share of all traffic, a prefix, many sources), the least of all exporters.
+   */
+  #trust({ actor, target, window }: Omit<Finding, 'trust'>): Trust {
+    let trust = this.telemetry.all
+    const named = [actor, target].filter((end) => end !== null && octetsOf(end) !== null)
+    if (named.length === 0) for (const other of this.telemetry.exporters.values()) trust = lessTrusted(trust, other)
+    for (const end of named) {
+      const suspect = this.#suspects.get(end ?? '')
+      if (suspect !== undefined && suspect.ms >= window[1] - SUSPECT_MS) trust = lessTrusted(trust, suspect.trust)
+    }
+    return trust
   }
 
   #contact(own: string, peer: string, now: number): void {

@@ -26,6 +26,8 @@ export const atLeast = (a: Severity, b: Severity): boolean => ORDER[a] >= ORDER[
 
 /** How far the numbers behind a finding can be believed: `hold` while the telemetry itself is in breach. */
 export type Trust = 'ok' | 'low' | 'hold'
+const TRUST: Record<Trust, number> = { ok: 0, low: 1, hold: 2 }
+export const lessTrusted = (a: Trust, b: Trust): Trust => (TRUST[a] >= TRUST[b] ? a : b)
 
 /** One share of what was seen: `dimension` is a field name of the interchange record. */
 export interface Part {

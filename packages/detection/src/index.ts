@@ -1,6 +1,6 @@
 export { Detection, type DetectionState } from './detection.ts'
 export type { Config } from './detector.ts'
-export { Engine, type EngineState } from './engine.ts'
+export { Engine, type EngineState, type Telemetry } from './engine.ts'
 export type { FlowEvent } from './event.ts'
 export { DETECTORS, type DetectorId, type Finding, type Part, type Severity, type Trust } from './finding.ts'
 export {

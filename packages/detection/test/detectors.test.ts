@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Engine, type FlowEvent } from '../src/index.ts'
-import { address, connection, flow, run, T0 } from './traffic.ts'
+import { address, CONFIG, connection, flow, run, T0 } from './traffic.ts'
 
 const named = (events: FlowEvent[], detector: string, config = {}) => run(events, config).filter((f) => f.detector === detector)
 const series = (n: number, make: (i: number) => FlowEvent | FlowEvent[]) => Array.from({ length: n }, (_, i) => make(i)).flat()
@@ -313,4 +313,25 @@ describe('through sampling', () => {
     expect(named(syns(443), 'host_scan')).toEqual([])
     expect(named(syns(3389), 'host_scan').length).toBeGreaterThan(0)
   })
+})
+
+describe('trust', () => {
+  const flood = series(8_000, (i) =>
+    flow(T0 + i * 5, { src: address(i % 5_000), srcPort: 123, dstPort: 3_299, proto: 17, tcpFlags: -1, packets: 4, bytes: 2_000 }),
+  )
+  const trusts = (telemetry: Engine['telemetry']) => {
+    const engine = new Engine(CONFIG)
+    engine.telemetry = telemetry
+    const found = run(flood, {}, engine).filter((f) => f.detector === 'ddos')
+    expect(found.length).toBeGreaterThan(0)
+    return new Set(found.map((f) => f.trust))
+  }
+  const exporter = flood[0]?.exporter ?? ''
+
+  it('is whole while the telemetry is in order', () => expect(trusts({ all: 'ok', exporters: new Map() })).toEqual(new Set(['ok'])))
+  it('is low when the exporter that told loses flows or has a wrong clock', () =>
+    expect(trusts({ all: 'ok', exporters: new Map([[exporter, 'low']]) })).toEqual(new Set(['low'])))
+  it('is not touched by another exporter', () =>
+    expect(trusts({ all: 'ok', exporters: new Map([['192.0.2.250', 'hold']]) })).toEqual(new Set(['ok'])))
+  it('is on hold while this collector itself drops', () => expect(trusts({ all: 'hold', exporters: new Map() })).toEqual(new Set(['hold'])))
 })

@@ -2,9 +2,11 @@ import { Worker } from 'node:worker_threads'
 import type { FlowRecord } from '@weir/decoder'
 import type { Component } from '../component.ts'
 import type { Enrichment } from '../enrich/enrich.ts'
+import type { Exporter } from '../exporters.ts'
 import type { Reporter } from '../reporter.ts'
 import { EventBlock } from './block.ts'
 import { DetectRole, type FromRole, type RoleSettings, type RoleStatus, type ToRole } from './role.ts'
+import { type Intake, TelemetryWatch } from './telemetry.ts'
 
 /** Blocks in all: 64 × 1,024 flows, 9 MiB. What finds none free is shed from detection, counted, and stored all the same. */
 const BLOCKS = 64
@@ -42,6 +44,9 @@ export class Detect implements Component {
   handed = 0
   shed = 0
   restarts = 0
+  /** Asked every 10 s how the telemetry does, so that findings say how far they can be believed. */
+  intake: () => { intake: Intake; exporters: Iterable<Exporter> } = () => ({ intake: { arrived: 0, dropped: 0 }, exporters: [] })
+  readonly #watch = new TelemetryWatch()
 
   constructor(settings: DetectSettings, reporter: Reporter) {
     this.#settings = settings
@@ -140,6 +145,11 @@ export class Detect implements Component {
   }
 
   #flush(): void {
+    if (this.#room !== null) {
+      const { intake, exporters } = this.intake()
+      const telemetry = this.#watch.look(Date.now(), intake, exporters)
+      if (telemetry !== null) this.#room.post({ kind: 'telemetry', telemetry })
+    }
     const block = this.#filling
     if (block === null || this.#room === null) return
     this.#filling = null

@@ -19,6 +19,7 @@ import {
   type Config as DetectionConfig,
   type DetectionState,
   type Suppression,
+  type Telemetry,
   type TrackerState,
   trackerStateOf,
 } from '@weir/detection'
@@ -33,7 +34,10 @@ export interface RoleSettings {
 }
 
 /** What the receiving thread sends. */
-export type ToRole = { kind: 'block'; buffer: ArrayBuffer; count: number; exporters: [id: number, address: string][] } | { kind: 'stop' }
+export type ToRole =
+  | { kind: 'block'; buffer: ArrayBuffer; count: number; exporters: [id: number, address: string][] }
+  | { kind: 'telemetry'; telemetry: Telemetry }
+  | { kind: 'stop' }
 
 /** What the role tells. */
 export type FromRole =
@@ -95,6 +99,7 @@ export class DetectRole {
   #rules: DetectionConfig | null = null
   #notifications: NotificationSettings = NO_NOTIFICATIONS
   readonly #exporters = new Map<number, string>()
+  #telemetry: Telemetry = { all: 'ok', exporters: new Map() }
   readonly #waiting: EventBlock[] = []
   readonly #unwritten: Pending[] = []
   readonly #evidence = new Map<string, { anomaly: DetectedAnomaly; at: number; attempts: number }>()
@@ -149,6 +154,11 @@ export class DetectRole {
       void this.stop()
       return
     }
+    if (message.kind === 'telemetry') {
+      this.#telemetry = message.telemetry
+      if (this.#detection !== null) this.#detection.telemetry = message.telemetry
+      return
+    }
     for (const [id, address] of message.exporters) this.#exporters.set(id, address)
     const block = new EventBlock(message.buffer, message.count)
     // Until the database has told what is active, blocks wait: their number bounds what waits.
@@ -170,6 +180,7 @@ export class DetectRole {
         const tracker = trackerStateOf(tracked.flatMap(asAnomaly))
         this.#detection = this.#open(rules, state ?? undefined, tracker)
         this.#detection.suppressions = suppressions
+        this.#detection.telemetry = this.#telemetry
         this.#status.ready = true
         this.#log(
           'info',
@@ -350,6 +361,7 @@ export class DetectRole {
         this.#rules = rules
         const { tracker, ...rest } = detection.snapshot()
         this.#detection = new Detection(rules, { state: { ...rest, tracker }, tracker })
+        this.#detection.telemetry = this.#telemetry
         this.#log('info', 'detect-rules', {}, 'detection goes on with changed settings')
       }
       if (this.#detection !== null) this.#detection.suppressions = suppressions

@@ -312,7 +312,11 @@ function Quality({ card }: { card: Card }) {
     quality.trust === 'ok'
       ? { tone: 'ok' as const, word: 'Good', text: 'The telemetry was complete when this was found.' }
       : quality.trust === 'low'
-        ? { tone: 'warn' as const, word: 'Low', text: 'Few sampled packets, or flows were lost on the way. It never pages by itself.' }
+        ? {
+            tone: 'warn' as const,
+            word: 'Low',
+            text: 'Few sampled packets, flows lost on the way, or an exporter whose clock is wrong. It never pages by itself.',
+          }
         : { tone: 'critical' as const, word: 'On hold', text: 'The telemetry itself was disturbed: this may be an effect of that.' }
   return (
     <Block title="How far to trust it">
