@@ -14,6 +14,11 @@ export interface Host {
   readonly touched: ReadonlySet<string>
   /** First time anything was seen, epoch ms: how long the engine has been learning. */
   readonly sinceMs: number
+  /**
+   * Since when what this exporter sees is watched, epoch ms. Its hosts have no past before: on the first day of a new exporter everything
+   * would look new, which says something about Weir and nothing about them.
+   */
+  watchedSinceMs(exporter: string): number
   report(finding: Omit<Finding, 'trust'> & { observedPackets?: number }): void
 }
 

@@ -41,6 +41,8 @@ const OWN_LIMIT = 100_000
 const CONTACT_LIMIT = 500_000
 const DUPLICATE_MS = 60_000
 const SUSPECT_LIMIT = 50_000
+/** Exporters beyond it count as watched from the start. */
+const EXPORTER_LIMIT = 10_000
 /** As long as the longest window of a detector that looks at single hosts. */
 const SUSPECT_MS = 15 * 60_000
 
@@ -52,6 +54,8 @@ export interface Telemetry {
 
 interface Shared {
   sinceMs: number
+  /** When each exporter was first heard; absent in a state from before this was kept. */
+  exporters?: Map<string, number>
   tickMs: number
   conversations: ConversationState
   own: Map<string, HostTraffic>
@@ -89,6 +93,7 @@ export class Engine {
     this.#networks = new Networks(config.homeNetworks)
     this.#shared = restored?.shared ?? {
       sinceMs: 0,
+      exporters: new Map(),
       tickMs: 0,
       conversations: conversationState(),
       own: new Map(),
@@ -96,6 +101,9 @@ export class Engine {
       duplicates: { young: new Map(), old: new Map(), turnedMs: 0, dropped: 0 },
     }
     const shared = this.#shared
+    // Who had been heard before is not known then; they have been watched for as long as anything was.
+    shared.exporters ??= new Map()
+    const exporters = shared.exporters
     const touched = this.#touched
     const trustIn = (finding: Omit<Finding, 'trust'>) => this.#trust(finding)
     for (const address of shared.own.keys()) touched.add(address)
@@ -108,6 +116,7 @@ export class Engine {
       get sinceMs() {
         return shared.sinceMs
       },
+      watchedSinceMs: (exporter) => exporters.get(exporter) ?? shared.sinceMs,
       report({ observedPackets, ...finding }) {
         const sampled = observedPackets !== undefined && observedPackets < 30 ? 'low' : 'ok'
         findings({ ...finding, trust: lessTrusted(sampled, trustIn(finding)) })
@@ -123,6 +132,8 @@ export class Engine {
       shared.sinceMs = now
       shared.tickMs = now - (now % TICK_MS)
     }
+    const { exporters } = shared
+    if (exporters !== undefined && exporters.size < EXPORTER_LIMIT && !exporters.has(event.exporter)) exporters.set(event.exporter, now)
     if (this.#duplicate(event, now)) return
     const trust = this.telemetry.exporters.get(event.exporter)
     if (trust !== undefined) for (const address of [event.src, event.dst]) this.#suspect(address, trust, now)

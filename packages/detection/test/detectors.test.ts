@@ -186,6 +186,38 @@ describe('beacon, exfil, retry storm', () => {
     const known = series(5, (h) => upload(T0 + h * 3_600_000, '198.51.100.99'))
     expect(named([...background(1.2), ...known, ...upload(start, '198.51.100.99')], 'exfil').filter((f) => f.firstMs >= start)).toEqual([])
   })
+  it('an upload of a host without a past says so; where an exporter is new it is context, for nobody looked there before', () => {
+    const start = T0 + 26 * 3_600_000
+    const upload = (exporter: string) =>
+      series(30, (i) =>
+        flow(start + i * 20_000, {
+          src: '10.0.0.77',
+          dst: '198.51.100.200',
+          endMs: start + (i + 1) * 20_000,
+          tcpFlags: 24,
+          packets: 7_000,
+          bytes: 9_000_000,
+          exporter,
+        }),
+      )
+    const guest = named([...background(1.2), ...upload('192.0.2.1')], 'exfil').at(-1)
+    expect(guest).toMatchObject({ severity: 'warning', expected: null })
+    expect(guest?.why).toMatch(/not known yet: it has been seen for a moment|for \d+ min/)
+    expect(guest?.why).not.toMatch(/ 0 [kM]?B/)
+    const fresh = named([...background(1.2), ...upload('192.0.2.9')], 'exfil')
+    expect(new Set(fresh.map((f) => f.severity))).toEqual(new Set(['info']))
+  })
+  it('first contacts behind an exporter that has just been added alarm nobody', () => {
+    const admin = (at: number, exporter: string) =>
+      series(5, (i) => connection(at + i * 60_000, '10.0.0.8', `10.0.9.${i + 1}`, 22, { exporter }))
+    const quiet = background(2.2)
+    const at = T0 + 50 * 3_600_000
+    expect(named([...quiet, ...admin(at, '192.0.2.1')], 'lateral').length).toBeGreaterThan(0)
+    expect([
+      ...named([...quiet, ...admin(at, '192.0.2.9')], 'lateral'),
+      ...named([...quiet, ...admin(at, '192.0.2.9')], 'new_edge'),
+    ]).toEqual([])
+  })
   it('what an outside client fetches from an own service is context, not an upload', () => {
     const start = T0 + 26 * 3_600_000
     const served = series(30, (i) => {

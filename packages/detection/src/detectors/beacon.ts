@@ -26,6 +26,8 @@ interface Pair {
   sizes: number[]
   hours: Set<number>
   reported: number
+  /** Since when this side of the network is watched; absent in a state from before this was kept. */
+  watched?: number
 }
 interface State {
   /** Connections seen before the ring: the fourth admits. */
@@ -100,8 +102,9 @@ export const beacon: DetectorFactory = (host, restored) => {
       ),
     )
     // Without a day of history everything looks new: it counts as new, and stays context.
-    const learnedMs = now - host.sinceMs
-    const novelty = learnedMs < DAY_MS || pair.first - host.sinceMs > DAY_MS ? 1 : 0.3
+    const watched = pair.watched ?? host.sinceMs
+    const learnedMs = now - watched
+    const novelty = learnedMs < DAY_MS || pair.first - watched > DAY_MS ? 1 : 0.3
     const users = state.users.get(`${pair.server}|${pair.proto}/${pair.port}`)?.size ?? 1
     const rarity = users <= 2 ? 1 : users <= Math.max(2, state.insiders.size * 0.05) ? 0.7 : 0.3
     const score = (0.3 * timing + 0.3 * sizes + 0.2 * lasting + 0.2 * novelty) * rarity
@@ -110,7 +113,7 @@ export const beacon: DetectorFactory = (host, restored) => {
     if (!enough && !burst) return
     const learned = state.insiders.size >= 3 && learnedMs >= DAY_MS
     // What was there from the first day on is the site's habit until someone says otherwise: context, not an alarm.
-    const novel = pair.first - host.sinceMs > DAY_MS
+    const novel = pair.first - watched > DAY_MS
     const every = quantile([...deltas].sort(ascending), 0.5) / 1000
     const typical = quantile([...pair.sizes].sort(ascending), 0.5)
     pair.reported = now
@@ -170,6 +173,7 @@ export const beacon: DetectorFactory = (host, restored) => {
         sizes: [attempt.up.bytes],
         hours: new Set([Math.floor(attempt.startMs / 3_600_000)]),
         reported: 0,
+        watched: host.watchedSinceMs(attempt.conversation.exporter),
       })
       return
     }

@@ -60,7 +60,8 @@ export const edges: DetectorFactory = (host, restored) => {
     const administeredBefore = target.administered
     source.peers++
     target.administered++
-    if (now - host.sinceMs < LEARN_MS || host.config.roles[client]?.includes('admin') || source.peers > ADMIN_PEERS) return
+    const learnedMs = now - host.watchedSinceMs(attempt.conversation.exporter)
+    if (learnedMs < LEARN_MS || host.config.roles[client]?.includes('admin') || source.peers > ADMIN_PEERS) return
     source.recent = source.recent.filter((r) => now - r.at < HOUR_MS)
     source.recent.push({ at: now, peer: server })
     const facts: string[] = []
@@ -85,7 +86,7 @@ export const edges: DetectorFactory = (host, restored) => {
       value: Math.max(1, fresh),
       expected: 0,
       threshold: 1,
-      why: `${client} opened tcp/${port} to ${server} for the first time in ${Math.floor((now - host.sinceMs) / 86_400_000)} days of learning${facts.length > 0 ? `: ${facts.join('; ')}` : ''}.`,
+      why: `${client} opened tcp/${port} to ${server} for the first time in ${Math.floor(learnedMs / 86_400_000)} days of learning${facts.length > 0 ? `: ${facts.join('; ')}` : ''}.`,
       parts: [{ dimension: 'dst_port', value: String(port), share: 1 }],
       fresh: ['edge'],
       filter: `src_addr = ${client} and dst_addr = ${server} and dst_port = ${port}`,

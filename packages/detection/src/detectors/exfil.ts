@@ -18,6 +18,9 @@ interface Pair {
   reported: number
 }
 interface Source {
+  /** When it was first seen to send outside, and since when the exporter that saw it is heard; absent in a state from before this was kept. */
+  first?: number
+  watched?: number
   hour: number
   up: number
   /** Uploads of the last 168 hours that had any, to outside. */
@@ -38,7 +41,13 @@ function median(values: readonly number[]): number {
   return sorted.length === 0 ? 0 : (sorted[sorted.length >> 1] ?? 0)
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toLocaleString('en-US', { maximumFractionDigits: bytes < 1e8 ? 1 : 0 })} MB`
+function volume(bytes: number): string {
+  const [unit, by] = bytes >= 1e9 ? (['GB', 1e9] as const) : bytes >= 1e6 ? (['MB', 1e6] as const) : (['kB', 1e3] as const)
+  const value = bytes / by
+  return `${value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 })} ${unit}`
+}
+const lasting = (ms: number) =>
+  ms < 2 * 60_000 ? 'a moment' : ms < 2 * HOUR_MS ? `${Math.round(ms / 60_000)} min` : `${Math.floor(ms / HOUR_MS)} h`
 
 /**
  * An inside host uploads to a new destination far more than it uses to (DETECTION 2.6): at least 20 MB in an hour, four times
@@ -82,8 +91,10 @@ export const exfil: DetectorFactory = (host, restored) => {
         pairOf(event.src, event.dst, event.endMs).up += event.bytes * by
         const hour = Math.floor(event.endMs / HOUR_MS)
         const source = state.sources.get(event.src)
-        if (source === undefined) state.sources.set(event.src, { hour, up: event.bytes * by, hours: [] })
+        const watched = host.watchedSinceMs(event.exporter)
+        if (source === undefined) state.sources.set(event.src, { first: event.endMs, watched, hour, up: event.bytes * by, hours: [] })
         else {
+          source.watched = Math.min(source.watched ?? host.sinceMs, watched)
           if (hour > source.hour) {
             source.hours.push(source.up)
             if (source.hours.length > 168) source.hours.shift()
@@ -113,12 +124,16 @@ export const exfil: DetectorFactory = (host, restored) => {
         }
         if (pair.up < BYTES.warning || pair.up <= UP_TO_DOWN * pair.down || now - pair.first > NEW_MS) continue
         const [inside = '', outside = ''] = key.split('|')
-        const usual = median(state.sources.get(inside)?.hours ?? [])
+        const source = state.sources.get(inside)
+        const hours = source?.hours ?? []
+        const usual = median(hours)
         // A host that itself serves outside clients sends more than it gets by trade; its peers come to it.
         if (pair.up <= TIMES_MEDIAN * usual || host.config.roles[inside]?.includes('backup')) continue
         const rare = (state.users.get(outside)?.size ?? 0) <= 2
-        const learning = now - host.sinceMs < NEW_MS
-        const critical = pair.up >= BYTES.critical || (rare && !learning && new Date(now).getUTCHours() < 6)
+        // Nothing is usual yet where nobody looked before, nor for a host that has just come: the first is context, the second a ticket.
+        const learning = now - (source?.watched ?? host.sinceMs) < NEW_MS
+        const known = now - (source?.first ?? host.sinceMs) >= NEW_MS
+        const critical = known && (pair.up >= BYTES.critical || (rare && new Date(now).getUTCHours() < 6))
         const fetched = state.fetched.has(key)
         pair.reported = now
         host.report({
@@ -132,9 +147,13 @@ export const exfil: DetectorFactory = (host, restored) => {
           statistic: 'bytes',
           unit: 'B',
           value: pair.up,
-          expected: usual,
+          expected: hours.length === 0 ? null : usual,
           threshold: Math.max(BYTES.warning, TIMES_MEDIAN * usual),
-          why: `${inside} sent ${megabytes(pair.up)} to ${outside} in this hour and got ${megabytes(pair.down)} back; its usual hour to all destinations is ${megabytes(usual)}. First contact ${new Date(pair.first).toISOString().slice(0, 16)}Z.${fetched ? ' The outside address opened the connections.' : ''}`,
+          why: `${inside} sent ${volume(pair.up)} to ${outside} within the hour and got ${pair.down > 0 ? volume(pair.down) : 'nothing'} back. ${
+            hours.length === 0
+              ? `What is usual for it is not known yet: it has been seen for ${lasting(now - (source?.first ?? pair.first))}.`
+              : `Usual for it: ${volume(usual)} an hour to all destinations together${hours.length < 24 ? `, from ${hours.length} ${hours.length === 1 ? 'hour' : 'hours'}` : ''}.`
+          } First contact ${lasting(now - pair.first)} before.${fetched ? ' The outside address opened the connections.' : ''}`,
           parts: [],
           fresh: ['destination', ...(rare ? ['used by at most two hosts here'] : [])],
           filter: `src_addr = ${inside} and dst_addr = ${outside}`,
