@@ -4,7 +4,8 @@ import { inTransaction } from './store.ts'
 /** A message that is due. */
 export interface DueNotification {
   id: number
-  anomalyId: string
+  /** What it is about: an anomaly's id, or `block-alert-<n>`. */
+  about: string
   kind: string
   class: 'page' | 'ticket'
   channel: string
@@ -27,7 +28,7 @@ export async function deliverDue(
 ): Promise<number> {
   const { rows } = await pool.query<{
     id: string
-    anomaly_id: string
+    about: string
     kind: string
     class: 'page' | 'ticket'
     channel: string
@@ -39,14 +40,14 @@ export async function deliverDue(
      from (select id from notification where sent_at is null and failed_at is null and due_at <= coalesce($1::timestamptz, now())
        order by class, due_at limit $3 for update skip locked) due
      where n.id = due.id
-     returning n.id::text as id, n.anomaly_id, n.kind, n.class, n.channel, n.payload, n.attempts`,
+     returning n.id::text as id, coalesce(n.anomaly_id, 'block-alert-' || n.alert_id) as about, n.kind, n.class, n.channel, n.payload, n.attempts`,
     [options.now ?? null, (options.holdMs ?? 60_000) / 1000, options.limit ?? 20],
   )
   await Promise.all(
     rows.map(async (row) => {
       const outcome = await deliver({
         id: Number(row.id),
-        anomalyId: row.anomaly_id,
+        about: row.about,
         kind: row.kind,
         class: row.class,
         channel: row.channel,

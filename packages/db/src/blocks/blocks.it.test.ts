@@ -1,17 +1,18 @@
 import { type BlockMatch, hits } from '@weir/mitigation'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AuditActor } from '../contracts/audit.ts'
 import { SimulateBody } from '../contracts/blocks.ts'
-import { createWriter, FlowBatch } from '../ingest/index.ts'
+import { createWriter, deliverDue, FlowBatch } from '../ingest/index.ts'
 import { address, createTestDatabase, sampleContext, sampleFlow, seededRandom, type TestDatabase, testEngines } from '../testing/index.ts'
+import { type AlertMessage, watchBlocks } from './alerts.ts'
 import { approveBlock, requestBlock, withdrawBlock } from './commands.ts'
-import { protectPrefix, saveDevice } from './devices.ts'
 import {
   beginApply,
   beginExpire,
   beginReassert,
   blocksToEnforce,
   deviceAnswered,
+  deviceChecked,
   deviceRemoved,
   deviceSeen,
   proveBlock,
@@ -104,6 +105,8 @@ describe.each(testEngines())('the block path in %s', (engine) => {
     )
   const ask = async (match: Partial<BlockMatch>, by = fresh(OPERATOR), more: Record<string, unknown> = {}) =>
     requestBlock(database.pool, { simulationId: (await simulate(match, more)).id, emergencyReason: null, reason: 'flood' }, by)
+  const protect = (prefix: string, reason: string) =>
+    database.pool.query(`insert into protected_prefix (prefix, reason, created_by) values ($1, $2, 'person:ad')`, [prefix, reason])
   const audits = async (subject: string) =>
     (
       await database.pool.query<{ event: string; phase: string }>('select event, phase from audit_entry where subject = $1 order by seq', [
@@ -120,14 +123,15 @@ describe.each(testEngines())('the block path in %s', (engine) => {
     )
     exporterId = rows[0]?.id ?? 0
     await database.pool.query(`update setting set value = '0.5' where key = 'collateral_ceiling'`)
-    await saveDevice(
-      database.pool,
-      { id: 'edge', name: 'Edge', dialect: 'nftables', transport: 'local', address: null, config: {}, exporterIds: [exporterId] },
-      ADMIN,
+    await database.pool.query(
+      `insert into device (id, name, dialect, transport, exporter_ids) values ('edge', 'Edge', 'nftables', 'local', $1)`,
+      [[exporterId]],
     )
-    await protectPrefix(database.pool, { prefix: '192.0.2.0/24', reason: 'management' }, ADMIN)
+    await protect('192.0.2.0/24', 'management')
     await write(flows)
   })
+  // Each test is a minute of its own to the circuit breaker.
+  afterEach(() => database.pool.query(`update block set requested_at = requested_at - interval '1 hour'`))
   afterAll(async () => database?.drop())
 
   it('simulates exactly what the stored flows say, collateral list included', async () => {
@@ -222,7 +226,7 @@ describe.each(testEngines())('the block path in %s', (engine) => {
   it('refuses at enforcement what was protected after the approval', async () => {
     const asked = await ask({ src: '198.51.100.44/32' })
     expect(asked.state).toBe('approved')
-    await protectPrefix(database.pool, { prefix: '198.51.100.44/32', reason: 'a partner' }, ADMIN)
+    await protect('198.51.100.44/32', 'a partner')
     expect(await beginApply(database.pool, asked.id)).toBe(false)
     const now = await block(database.pool, asked.id, null)
     expect(now.state).toBe('refused')
@@ -322,6 +326,157 @@ describe.each(testEngines())('the block path in %s', (engine) => {
       'block.expire outcome',
       'block.expire outcome',
     ])
+  })
+
+  it('names exporter and interface of what passed while the rule was away, also when it is back before the flows arrive', async () => {
+    const { pool } = database
+    const asked = await ask({ src: '198.51.100.71/32' }, fresh(OPERATOR), { ttlSeconds: 600 })
+    const work = async () => (await blocksToEnforce(pool)).find((one) => one.block.id === asked.id) ?? expect.fail('not to be enforced')
+    const proof = { graceMs: 0, quietMs: 60_000 }
+    expect(await beginApply(pool, asked.id)).toBe(true)
+    await deviceAnswered(pool, asked.id, 'edge', { ok: true }, new Date(Date.now() - 10_000))
+    expect(await beginReassert(pool, asked.id, 'edge')).toBe(true)
+    await reasserted(pool, asked.id, 'edge')
+    await write([
+      { src: '198.51.100.71', dst: VICTIM, proto: 17, srcPort: 53, dstPort: 9, bytes: 500, packets: 1, atMs: Date.now() - 5_000 },
+      { src: '198.51.100.71', dst: VICTIM, proto: 17, srcPort: 53, dstPort: 9, bytes: 70, packets: 1, atMs: Date.now() - 20_000 },
+    ])
+    await proveBlock(pool, await work(), proof)
+    const now = await block(pool, asked.id, null)
+    expect(now).toMatchObject({ state: 'leaking', proof: { leakedBytes: 500, leaks: [{ exporter: 'edge-export', bytes: 500 }] } })
+    expect(now.timeline.at(-1)?.text).toContain('edge-export on')
+    // The same look again is no news.
+    const events = now.timeline.length
+    await proveBlock(pool, await work(), proof)
+    expect((await block(pool, asked.id, null)).timeline).toHaveLength(events)
+    // What is too old to be read again stays in the sums, and is not counted twice.
+    await pool.query(`update block set enforced_at = now() - interval '50 minutes' where id = $1`, [asked.id])
+    await write([
+      { src: '198.51.100.71', dst: VICTIM, proto: 17, srcPort: 53, dstPort: 9, bytes: 30, packets: 1, atMs: Date.now() - 40 * MINUTE },
+    ])
+    for (let look = 0; look < 3; look++) await proveBlock(pool, await work(), proof)
+    expect((await work()).block).toMatchObject({ leak_base: [{ bytes: 30 }] })
+    expect((await block(pool, asked.id, null)).proof.leakedBytes).toBe(600)
+    await withdrawBlock(pool, { id: asked.id, reason: 'test' }, OPERATOR)
+  })
+
+  it('counts only what passes the interfaces that are behind the device, and nothing the exporter says it dropped', async () => {
+    const { pool } = database
+    await pool.query(`update device set config = $1 where id = 'edge'`, [JSON.stringify({ points: [{ exporterId, interfaces: [7] }] })])
+    const asked = await ask({ src: '198.51.100.72/32' })
+    const work = async () => (await blocksToEnforce(pool)).find((one) => one.block.id === asked.id) ?? expect.fail('not to be enforced')
+    expect(await beginApply(pool, asked.id)).toBe(true)
+    await deviceAnswered(pool, asked.id, 'edge', { ok: true }, new Date(Date.now() - 10_000))
+    const passed = async (outIf: number, status: number | null, bytes: number) => {
+      await write([{ src: '198.51.100.72', dst: VICTIM, proto: 17, srcPort: 53, dstPort: 9, bytes, packets: 1, atMs: Date.now() - 1_000 }])
+      await pool.query(`update flow set in_if = 3, out_if = $1, forwarding_status = $2 where src_addr = '198.51.100.72' and bytes = $3`, [
+        outIf,
+        status,
+        bytes,
+      ])
+      await proveBlock(pool, await work(), { graceMs: 0, quietMs: 60_000 })
+      return (await block(pool, asked.id, null)).proof
+    }
+    expect((await passed(3, null, 11)).leakedBytes).toBe(0)
+    expect((await passed(7, 0b10_000001, 13)).leakedBytes).toBe(0)
+    expect(await passed(7, 0b01_000000, 17)).toMatchObject({
+      leakedBytes: 17,
+      leaks: [{ exporter: 'edge-export', interface: 'interface 7' }],
+    })
+    await withdrawBlock(pool, { id: asked.id, reason: 'test' }, OPERATOR)
+    await pool.query(`update device set config = '{}' where id = 'edge'`)
+  })
+
+  it('tells people once of a leak, of doubt, of an end that nobody confirmed and of a silent device, and takes it back', async () => {
+    const { pool } = database
+    await pool.query(
+      `update block set state = 'withdrawn', ended_at = now() where state not in ('pending_approval', 'expired', 'withdrawn', 'refused')`,
+    )
+    await pool.query('update block_device set removed_at = coalesce(removed_at, now())')
+    await pool.query('delete from block_alert')
+    const told: AlertMessage[] = []
+    const messages = (alert: AlertMessage) => {
+      told.push(alert)
+      return ['webhook:a', 'email'].map((channel) => ({
+        kind: alert.phase,
+        class: 'page' as const,
+        channel,
+        payload: { text: alert.text },
+      }))
+    }
+    const look = () => watchBlocks(pool, messages, { patienceMs: 60_000, clearMs: 0 })
+    const phases = () => told.splice(0).map(({ kind, phase }) => `${kind} ${phase}`)
+    const asked = await ask({ src: '198.51.100.73/32' }, fresh(OPERATOR), { ttlSeconds: 600 })
+    const other = await ask({ src: '198.51.100.74/32' }, fresh(OPERATOR), { ttlSeconds: 600 })
+    const since = (id: string, seconds: number) =>
+      pool.query(`update block set state_since = now() - make_interval(secs => $2) where id = $1`, [id, seconds])
+    for (const { id } of [asked, other]) expect(await beginApply(pool, id)).toBe(true)
+    await since(asked.id, 30)
+    expect(await look()).toBe(0)
+    await since(asked.id, 61)
+    expect(await look()).toBe(1)
+    expect(await look()).toBe(1)
+    expect(phases()).toEqual(['block_in_doubt raised'])
+    expect((await block(pool, asked.id, null)).alerts).toMatchObject([{ kind: 'block_in_doubt', text: expect.stringContaining('Edge') }])
+    expect((await blocks(pool, { asker: null, limit: 1 })).alerts).toHaveLength(1)
+
+    // Right again: over when it was right at the next look too.
+    await deviceAnswered(pool, asked.id, 'edge', { ok: true })
+    for (let i = 0; i < 3; i++) await look()
+    expect(phases()).toEqual(['block_in_doubt cleared'])
+    expect((await block(pool, asked.id, null)).alerts).toEqual([])
+
+    await beginReassert(pool, asked.id, 'edge')
+    for (let i = 0; i < 2; i++) await look()
+    expect(phases()).toEqual(['block_leaking raised'])
+
+    await deviceChecked(pool, 'edge', { ok: false, error: 'no route to host', unreachable: true })
+    await look()
+    expect(phases()).toEqual([])
+    await pool.query(`update device set unreachable_since = now() - interval '61 seconds'`)
+    await look()
+    expect(phases()).toEqual(['block_device_unreachable raised'])
+    // One alert of a device, on every block there.
+    for (const { id } of [asked, other])
+      expect((await block(pool, id, null)).alerts.map(({ kind }) => kind)).toContain('block_device_unreachable')
+
+    for (const { id } of [asked, other]) {
+      await pool.query(`update block set expires_at = now() - interval '1 second' where id = $1`, [id])
+      expect(await beginExpire(pool, id)).toBe(true)
+      await since(id, 61)
+    }
+    for (let i = 0; i < 3; i++) await look()
+    expect(phases().sort()).toEqual(['block_expiry_unconfirmed raised', 'block_leaking cleared'])
+    await deviceChecked(pool, 'edge', { ok: true })
+    for (const { id } of [asked, other]) await deviceRemoved(pool, id, 'edge', { ok: true })
+    for (let i = 0; i < 3; i++) await look()
+    expect(phases().sort()).toEqual(['block_device_unreachable cleared', 'block_expiry_unconfirmed cleared'])
+    expect(await look()).toBe(0)
+
+    // Every message once per channel, through the box that anomalies use.
+    const { rows } = await pool.query<{ n: number; kinds: number }>(
+      `select count(*)::int as n, count(distinct (alert_id, kind, channel))::int as kinds from notification where alert_id is not null`,
+    )
+    expect(rows[0]).toEqual({ n: 16, kinds: 16 })
+    const sent: string[] = []
+    await deliverDue(
+      pool,
+      async (due) => {
+        sent.push(due.about)
+        return { sent: true }
+      },
+      { limit: 100 },
+    )
+    expect(sent.filter((about) => about.startsWith('block-alert-'))).toHaveLength(16)
+    expect((await block(pool, asked.id, null)).timeline.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['alert', 'alert_cleared']))
+  })
+
+  it('refuses a block whose requester has left, and no other', async () => {
+    const asked = await ask({ src: '198.51.100.75/32' }, fresh(person('op2', 'operator')))
+    await database.pool.query(`update auth_user set banned = true where id = 'op2'`)
+    expect(await beginApply(database.pool, asked.id)).toBe(false)
+    expect(await block(database.pool, asked.id, null)).toMatchObject({ state: 'refused' })
+    await database.pool.query(`update auth_user set banned = false where id = 'op2'`)
   })
 
   it('does nothing without a record: when the audit refuses, nothing changes', async () => {

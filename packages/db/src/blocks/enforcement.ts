@@ -2,6 +2,7 @@ import { judgeEnforcement } from '@weir/mitigation'
 import { appendAudit, inTransaction } from '../commands/audit.ts'
 import type { Pool, PoolClient } from '../connection.ts'
 import { systemActor } from '../contracts/audit.ts'
+import { QueryError } from '../contracts/query-error.ts'
 import { Parameters } from '../queries/parameters.ts'
 import { guardContext, personNow } from './facts.ts'
 import { matchSql } from './match-sql.ts'
@@ -47,26 +48,7 @@ export async function beginApply(pool: Pool, id: string, now = new Date()): Prom
   return await inTransaction(pool, async (client) => {
     const block = await lockBlock(client, id)
     if (block.state !== 'approved') return block.state === 'applying'
-    const requester = await personNow(client, block.requester)
-    const approver = block.approver === null ? null : await personNow(client, block.approver)
-    const context = await guardContext(client, block.intent, {
-      requester,
-      stepUpAtMs: block.requester_step_up_at.getTime(),
-      collateralShare: block.collateral_share,
-      block: id,
-      at: block.requested_at,
-    })
-    const approval =
-      approver === null
-        ? null
-        : {
-            approver,
-            approvedAtMs: block.approved_at?.getTime() ?? Number.NaN,
-            stepUpAtMs: block.approver_step_up_at?.getTime() ?? null,
-            hash: block.approved_hash ?? '',
-          }
-    const request = { requestedAtMs: block.requested_at.getTime(), hash: block.hash }
-    const verdict = judgeEnforcement(block.intent, context, request, approval, await hashNow(client, block), now.getTime())
+    const verdict = await verdictNow(client, block, now)
     const allowed = verdict.decision === 'allowed'
     const expires = new Date(now.getTime() + block.intent.ttlSeconds * 1_000)
     if (allowed) {
@@ -100,6 +82,37 @@ export async function beginApply(pool: Pool, id: string, now = new Date()): Prom
     })
     return allowed
   })
+}
+
+type Verdict = { decision: string; reasons: readonly { code: string; message: string }[] }
+
+/** The guard rails with everything as it is now. A person who has left, and a device that is gone, refuse this block and no other. */
+async function verdictNow(client: PoolClient, block: BlockRow, now: Date): Promise<Verdict> {
+  try {
+    const requester = await personNow(client, block.requester)
+    const approver = block.approver === null ? null : await personNow(client, block.approver)
+    const context = await guardContext(client, block.intent, {
+      requester,
+      stepUpAtMs: block.requester_step_up_at.getTime(),
+      collateralShare: block.collateral_share,
+      block: block.id,
+      at: block.requested_at,
+    })
+    const approval =
+      approver === null
+        ? null
+        : {
+            approver,
+            approvedAtMs: block.approved_at?.getTime() ?? Number.NaN,
+            stepUpAtMs: block.approver_step_up_at?.getTime() ?? null,
+            hash: block.approved_hash ?? '',
+          }
+    const request = { requestedAtMs: block.requested_at.getTime(), hash: block.hash }
+    return judgeEnforcement(block.intent, context, request, approval, await hashNow(client, block), now.getTime())
+  } catch (error) {
+    if (!(error instanceof QueryError) || !['conflict', 'not-found', 'invalid'].includes(error.code)) throw error
+    return { decision: 'refused', reasons: [{ code: error.code, message: error.detail }] }
+  }
 }
 
 /** Octets per second of the matched traffic in the last five minutes; null when none was seen. */
@@ -271,13 +284,69 @@ export async function endManual(pool: Pool, id: string, now = new Date()): Promi
 }
 
 /** Whether the device answered when it was last asked. */
-export async function deviceChecked(pool: Pool, deviceId: string, error: string | null, now = new Date()): Promise<void> {
-  await pool.query('update device set reachable = $2, checked_at = $3, last_error = $4 where id = $1', [
-    deviceId,
-    error === null,
-    now,
-    error?.slice(0, 500) ?? null,
-  ])
+export async function deviceChecked(pool: Pool, deviceId: string, answer: DeviceAnswer, now = new Date()): Promise<void> {
+  const reachable = answer.ok || !answer.unreachable
+  await pool.query(
+    `update device set reachable = $2, checked_at = $3, last_error = $4,
+       unreachable_since = case when $2 then null else coalesce(unreachable_since, $3) end where id = $1`,
+    [deviceId, reachable, now, answer.ok ? null : answer.error.slice(0, 500)],
+  )
+}
+
+/**
+ * Throws StorageError `audit-blocked` when the audit log would not take an entry; leaves none. Asked before a device is touched again after a
+ * step that could not be recorded.
+ */
+export async function auditTakesEntries(pool: Pool): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    await appendAudit(client, { event: 'audit.probe', actor: ENFORCER, subject: 'audit:probe' })
+  } finally {
+    const sound = await client.query('rollback').then(
+      () => true,
+      () => false,
+    )
+    client.release(!sound)
+  }
+}
+
+/** The right to touch devices: one process of a database has it at a time, and loses it with its connection. */
+export interface EnforcerHold {
+  readonly lost: boolean
+  release(): Promise<void>
+}
+
+/** Null when another process has it. */
+export async function holdEnforcement(pool: Pool): Promise<EnforcerHold | null> {
+  const client = await pool.connect()
+  let lost = false
+  client.once('error', () => {
+    lost = true
+  })
+  client.once('end', () => {
+    lost = true
+  })
+  const { rows } = await client
+    .query<{ got: boolean }>(`select pg_try_advisory_lock(hashtextextended('weir enforce', 0)) as got`)
+    .catch((error: unknown) => {
+      client.release(true)
+      throw error
+    })
+  if (rows[0]?.got !== true) {
+    client.release()
+    return null
+  }
+  return {
+    get lost() {
+      return lost
+    },
+    async release() {
+      lost = true
+      // The connection goes with it, so that the lock cannot stay behind in the pool.
+      client.release(true)
+    },
+  }
 }
 
 export interface ProofSettings {
@@ -291,87 +360,141 @@ interface Leak {
   exporter: string
   interface: string
   bytes: number
+  /** Octets after the last moment the proof began. */
+  fresh: number
   last: Date
   received: Date
 }
+type StoredLeak = { exporter: string; interface: string; bytes: number; lastSeen: string }
+
+/** Flows are read again for this long at every look, because they come late; older ones are kept as sums. */
+const READ_AGAIN_MS = 15 * 60_000
+const FOLD_AFTER_MS = 30 * 60_000
 
 /**
  * Look at the flows that exporters behind the devices report since enforcement, and move the block: matched traffic makes it `leaking`, its
  * absence (while an exporter is alive) or the device's own counters make it `verified`. A limit lets traffic through by intent, so that only
- * counters speak for it.
+ * counters speak for it. Writes only what is new. Gives true when matched traffic was seen just now.
  */
-export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings, now = new Date()): Promise<void> {
+export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings, now = new Date()): Promise<boolean> {
   const { block, devices } = work
   const since = block.proof_since
-  if (since === null || (block.state !== 'enforced' && block.state !== 'verified' && block.state !== 'leaking')) return
+  if (since === null || (block.state !== 'enforced' && block.state !== 'verified' && block.state !== 'leaking')) return false
   const exporters = [...new Set(devices.flatMap(({ device }) => device.exporter_ids))]
-  const leaks =
-    block.intent.action.kind === 'drop' ? await leaksOf(pool, block, exporters, new Date(since.getTime() + settings.graceMs)) : []
+  const start = new Date((block.enforced_at ?? since).getTime() + settings.graceMs)
+  const from = block.leak_base_until === null || block.leak_base_until < start ? start : block.leak_base_until
+  const fresh = new Date(since.getTime() + settings.graceMs)
+  const watched = block.intent.action.kind === 'drop' && exporters.length > 0
+  const seen = watched ? await leaksOf(pool, work, exporters, { start, from, fresh, to: null }) : []
+  const recent = seen.filter((leak) => leak.fresh > 0)
   const { rows } = await pool.query<{ alive: boolean }>(
     'select coalesce(bool_or(last_seen >= $2), false) as alive from exporter where id = any($1::int[])',
     [exporters, new Date(since.getTime() + settings.quietMs)],
   )
-  const last = Math.max(0, ...leaks.map(({ last, received }) => Math.max(last.getTime(), received.getTime())))
+  const last = Math.max(0, ...recent.map(({ last, received }) => Math.max(last.getTime(), received.getTime())))
   const counted = devices.some((one) => one.packets !== null && Number(one.packets) > 0)
   const quiet = now.getTime() - Math.max(since.getTime(), last) >= settings.quietMs
   const missing = devices.some((one) => one.state !== 'applied' && one.state !== 'manual')
-  const bytes = leaks.reduce((sum, one) => sum + one.bytes, 0)
   const by = rows[0]?.alive === true && quiet && block.intent.action.kind === 'drop' ? 'flows' : counted ? 'counters' : null
-  const leaking = leaks.length > 0 && !quiet
-  const next = leaking ? 'leaking' : missing ? null : by === null ? null : 'verified'
+  const leaking = recent.length > 0 && !quiet
+  const next = leaking ? 'leaking' : missing || by === null ? block.state : 'verified'
+  const all = together(block.leak_base, seen)
+  const bytes = all.reduce((sum, one) => sum + one.bytes, 0)
+  const note =
+    exporters.length === 0
+      ? 'No exporter is known behind its devices: only their own counters can prove it.'
+      : leaking
+        ? 'Matched traffic still passes.'
+        : next === 'leaking'
+          ? block.proof_note
+          : null
+  const fold = watched && now.getTime() - from.getTime() > FOLD_AFTER_MS ? new Date(now.getTime() - READ_AGAIN_MS) : null
+  const first = all.length > 0 && block.leaks.length === 0
+  if (next === block.state && note === block.proof_note && fold === null && JSON.stringify(all) === JSON.stringify(block.leaks))
+    return leaking
+  const base = fold === null ? null : together(block.leak_base, await leaksOf(pool, work, exporters, { start, from, fresh, to: fold }))
   await inTransaction(pool, async (client) => {
     const now_ = await lockBlock(client, block.id)
     // Someone else has moved it since it was read, so that this look is of before.
     if (now_.state !== block.state || now_.proof_since?.getTime() !== since.getTime()) return
-    const note =
-      exporters.length === 0
-        ? 'No exporter is known behind its devices: only their own counters can prove it.'
-        : leaking
-          ? 'Matched traffic still passes.'
-          : null
-    await client.query('update block set leaked_bytes = $2, leaks = $3, proof_note = $4 where id = $1', [
-      block.id,
-      bytes,
-      JSON.stringify(leaks.map((one) => ({ exporter: one.exporter, interface: one.interface, bytes: one.bytes, lastSeen: one.last }))),
-      note,
-    ])
-    if (next === null || next === block.state) return
     await client.query(
-      `update block set state = $2, verified_at = case when $2 = 'verified' then $3 else verified_at end,
-         verified_by = case when $2 = 'verified' then $4 else verified_by end where id = $1 and state = $5`,
-      [block.id, next, now, by, block.state],
+      `update block set leaked_bytes = $2, leaks = $3, proof_note = $4, leak_base = coalesce($5, leak_base),
+         leak_base_until = coalesce($6, leak_base_until) where id = $1`,
+      [block.id, bytes, JSON.stringify(all), note, base === null ? null : JSON.stringify(base), fold],
     )
-    const words = leaking
-      ? `Matched traffic passed: ${Math.round(bytes)} octets, seen by ${leaks.map((one) => `${one.exporter} on ${one.interface}`).join(', ')}.`
-      : by === 'flows'
+    if (next === block.state && !first) return
+    if (next !== block.state)
+      await client.query(
+        `update block set state = $2, verified_at = case when $2 = 'verified' then $3 else verified_at end,
+           verified_by = case when $2 = 'verified' then $4 else verified_by end where id = $1 and state = $5`,
+        [block.id, next, now, by, block.state],
+      )
+    const verified = next === 'verified' && next !== block.state
+    const words = verified
+      ? by === 'flows'
         ? 'Matched traffic has stopped behind the devices.'
         : 'The device counts what it drops.'
-    await tell(client, block.id, next, words)
+      : `Matched traffic passed: ${Math.round(bytes)} octets, seen by ${all.map((one) => `${one.exporter} on ${one.interface}`).join(', ')}.`
+    await tell(client, block.id, verified ? 'verified' : 'leaking', words)
     await appendAudit(client, {
-      event: next === 'verified' ? 'block.verify' : 'block.leak',
+      event: verified ? 'block.verify' : 'block.leak',
       actor: ENFORCER,
       subject: `block:${block.id}`,
       before: { state: block.state },
-      after: { state: next, by, bytes, exporters, interfaces: leaks.map((one) => one.interface) },
+      after: { state: next, by: verified ? by : null, bytes, exporters, leaks: all.map((one) => [one.exporter, one.interface]) },
     })
   })
+  return leaking
 }
 
-async function leaksOf(pool: Pool, block: BlockRow, exporters: readonly number[], after: Date): Promise<Leak[]> {
-  if (exporters.length === 0) return []
+/** Sums by exporter and interface, most octets first. */
+function together(base: readonly StoredLeak[], seen: readonly Leak[]): StoredLeak[] {
+  const sums = new Map<string, StoredLeak>()
+  const rows = [...base, ...seen.map((one) => ({ ...one, lastSeen: one.last.toISOString() }))]
+  for (const { exporter, interface: name, bytes, lastSeen } of rows) {
+    const key = JSON.stringify([exporter, name])
+    const sum = sums.get(key)
+    if (sum === undefined) sums.set(key, { exporter, interface: name, bytes, lastSeen })
+    else sums.set(key, { ...sum, bytes: sum.bytes + bytes, lastSeen: [sum.lastSeen, lastSeen].sort().at(-1) ?? lastSeen })
+  }
+  return [...sums.values()].sort((a, b) => b.bytes - a.bytes || (a.exporter < b.exporter ? -1 : 1))
+}
+
+/** `time` after `from` and up to `to`; of a flow's octets only the part after `start` (and `fresh`) counts. */
+async function leaksOf(
+  pool: Pool,
+  { block, devices }: Work,
+  exporters: readonly number[],
+  at: { start: Date; from: Date; fresh: Date; to: Date | null },
+): Promise<Leak[]> {
   const p = new Parameters()
-  const from = p.addTime(after.getTime())
-  // The last packet of each of these flows came after; of their octets only the part of that time counts.
-  const part = `case when duration_ms > 0 then least(1, extract(epoch from time - ${from}) * 1000 / duration_ms) else 1 end`
+  const time = (moment: Date) => p.addTime(moment.getTime())
+  const part = (moment: string) =>
+    `(case when duration_ms > 0 then greatest(0, least(1, extract(epoch from time - ${moment}) * 1000 / duration_ms)) when time > ${moment} then 1 else 0 end)`
+  // An exporter of which only some interfaces are behind a device says of itself alone what passed it.
+  const points = new Map(devices.flatMap(({ device }) => (device.config.points ?? []).map((one) => [one.exporterId, one.interfaces])))
+  const whole = exporters.filter((id) => !points.has(id))
+  const behind = [
+    `exporter_id = any(${p.add(whole, 'int[]')})`,
+    ...exporters.flatMap((id) => {
+      const interfaces = points.get(id)
+      if (interfaces === undefined) return []
+      const list = p.add(interfaces, 'bigint[]')
+      return [`(exporter_id = ${p.add(id, 'int')} and (out_if = any(${list}) or (coalesce(out_if, 0) = 0 and in_if = any(${list}))))`]
+    }),
+  ].join(' or ')
   const { rows } = await pool.query<Leak>(
     `select coalesce(e.name, host(e.address)) as exporter,
-       coalesce(i.name, 'interface ' || f.out_if, 'an unnamed interface') as interface, f.bytes, f.last, f.received
-     from (select exporter_id, out_if, sum(weir_scaled(bytes, sampling_rate) * ${part})::float8 as bytes, max(time) as last,
+       coalesce(i.name, 'interface ' || f.out_if, 'an unnamed interface') as interface, f.bytes, f.fresh, f.last, f.received
+     from (select exporter_id, out_if, sum(weir_scaled(bytes, sampling_rate) * ${part(time(at.start))})::float8 as bytes,
+         sum(weir_scaled(bytes, sampling_rate) * ${part(time(at.fresh))})::float8 as fresh, max(time) as last,
          to_timestamp(max(time_received_ns) / 1e9) as received
-       from flow where time > ${from} and event_kind is null and exporter_id = any(${p.add([...exporters], 'int[]')})
+       from flow where time > ${time(at.from)}${at.to === null ? '' : ` and time <= ${time(at.to)}`} and event_kind is null and (${behind})
+         -- What the exporter itself says it dropped has not passed it (RFC 7270, element 89: 10xxxxxx).
+         and (forwarding_status is null or (forwarding_status::int >> 6) <> 2)
          and ${matchSql(block.intent.match, p)} group by 1, 2) f
      join exporter e on e.id = f.exporter_id left join interface i on i.exporter_id = f.exporter_id and i.if_index = f.out_if
-     order by f.bytes desc limit 20`,
+     where f.bytes > 0 order by f.bytes desc limit 20`,
     p.values,
   )
   return rows

@@ -1,9 +1,19 @@
 import { mayApprove, mayWithdraw, type Person } from '@weir/mitigation'
 import type { Pool, PoolClient } from '../connection.ts'
 import type { Role } from '../contracts/api.ts'
-import type { Block, BlockEvent, BlockState, BlockSummary, BlocksAnswer, GuardVerdict, Simulation } from '../contracts/blocks.ts'
+import type {
+  Block,
+  BlockAlert,
+  BlockEvent,
+  BlockState,
+  BlockSummary,
+  BlocksAnswer,
+  GuardVerdict,
+  Simulation,
+} from '../contracts/blocks.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { asQueryError, onSnapshot } from '../queries/session.ts'
+import { openAlerts } from './alerts.ts'
 import { shapeOf } from './simulate.ts'
 import type { BlockDeviceRow, BlockRow } from './store.ts'
 
@@ -26,16 +36,17 @@ type Row = BlockRow & {
   verdict: GuardVerdict
   verified_by: 'flows' | 'counters' | null
   leaked_bytes: number
-  leaks: Block['proof']['leaks']
   rate_before: number | null
-  proof_note: string | null
 }
 type DeviceRowNamed = BlockDeviceRow & Pick<Block['deviceDetails'][number], 'name' | 'dialect' | 'transport'>
 
 const SELECT = `select b.*, weir_actor_name(b.requester) as requester_name, weir_actor_name(b.approver) as approver_name from block b`
 const WITHDRAWABLE: readonly BlockState[] = ['pending_approval', 'approved', 'applying', 'enforced', 'verified', 'leaking']
 
-function summary(row: Row, devices: readonly DeviceRowNamed[], asker: Person | null): BlockSummary {
+type Open = Awaited<ReturnType<typeof openAlerts>>
+const shown = ({ blocks: _, ...alert }: Open[number]): BlockAlert => alert
+
+function summary(row: Row, devices: readonly DeviceRowNamed[], open: Open, asker: Person | null): BlockSummary {
   const actions: BlockSummary['actions'] = []
   if (asker !== null && row.state === 'pending_approval' && mayApprove(asker.role) && asker.id !== row.requester) actions.push('approve')
   if (asker !== null && WITHDRAWABLE.includes(row.state) && mayWithdraw(asker, row.requester)) actions.push('withdraw')
@@ -66,6 +77,7 @@ function summary(row: Row, devices: readonly DeviceRowNamed[], asker: Person | n
       .map((one) => ({ deviceId: one.device_id, name: one.name, state: one.state, lastError: one.last_error })),
     expiresAt: row.expires_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
+    alerts: open.filter(({ blocks }) => blocks.includes(row.id)).map(shown),
     actions,
   }
 }
@@ -96,6 +108,7 @@ export async function blocks(pool: Pool, question: BlocksQuestion): Promise<Bloc
       client,
       page.map((row) => row.id),
     )
+    const open = await openAlerts(client)
     const { rows: counts } = await client.query<{ state: BlockState; count: number }>(
       'select state, count(*)::int as count from block group by 1',
     )
@@ -114,9 +127,10 @@ export async function blocks(pool: Pool, question: BlocksQuestion): Promise<Bloc
     }
     for (const { state, count } of counts) states[state] = count
     return {
-      blocks: page.map((row) => summary(row, devices, question.asker)),
+      blocks: page.map((row) => summary(row, devices, open, question.asker)),
       nextCursor: rows.length > limit && last !== undefined ? `${last.requested_at.toISOString()}~${last.id}` : null,
       states,
+      alerts: open.map(shown),
     }
   })
 }
@@ -140,7 +154,7 @@ export async function block(pool: Pool, id: string, asker: Person | null): Promi
       [devices.map((one) => one.device_id)],
     )
     return {
-      ...summary(row, devices, asker),
+      ...summary(row, devices, await openAlerts(client), asker),
       verdict: row.verdict,
       hash: row.hash,
       deviceDetails: devices.map((one) => ({

@@ -54,7 +54,12 @@ export interface BlockRow {
   enforced_at: Date | null
   end_state: 'expired' | 'withdrawn' | null
   proof_since: Date | null
+  proof_note: string | null
   verified_at: Date | null
+  leaks: { exporter: string; interface: string; bytes: number; lastSeen: string }[]
+  /** Leaks up to `leak_base_until`, of flows that are not read any more. */
+  leak_base: { exporter: string; interface: string; bytes: number; lastSeen: string }[]
+  leak_base_until: Date | null
 }
 
 type Asking = Pick<Pool, 'query'> | PoolClient

@@ -202,7 +202,7 @@ export const BlockProof = z.object({
   verifiedAt: instant.nullable(),
   /** How it was verified: matched traffic stopped, or the device counts what it drops. */
   by: z.enum(['flows', 'counters']).nullable(),
-  /** Matched octets seen behind the devices since. */
+  /** Matched octets seen behind the devices since it was first in force. */
   leakedBytes: z.number(),
   leaks: z.array(z.object({ exporter: z.string(), interface: z.string(), bytes: z.number(), lastSeen: instant })),
   /** Matched rate before it was enforced, octets per second; null unknown. */
@@ -214,7 +214,7 @@ export type BlockProof = z.infer<typeof BlockProof>
 export const BlockEvent = z.object({
   id: z.number(),
   at: instant,
-  /** requested, approved, applying, applied, verified, leaking, reasserted, unreachable, withdrawn, removed, expired, failed, refused. */
+  /** requested, approved, applying, applied, verified, leaking, reasserted, unreachable, withdrawn, removed, expired, failed, refused, alert, alert_cleared. */
   kind: z.string(),
   /** Name of the person; null: Weir itself. */
   actor: z.string().nullable(),
@@ -222,6 +222,21 @@ export const BlockEvent = z.object({
   text: z.string(),
 })
 export type BlockEvent = z.infer<typeof BlockEvent>
+
+export const BLOCK_ALERTS = ['block_leaking', 'block_in_doubt', 'block_expiry_unconfirmed', 'block_device_unreachable'] as const
+/** What is wrong with a block, or with a device and all blocks on it; people with notifications were told once. */
+export const BlockAlert = z.object({
+  id: z.number(),
+  kind: z.enum(BLOCK_ALERTS),
+  /** One of the two is null. */
+  blockId: z.string().nullable(),
+  deviceId: z.string().nullable(),
+  /** Name of the device; null for a block. */
+  device: z.string().nullable(),
+  text: z.string(),
+  raisedAt: instant,
+})
+export type BlockAlert = z.infer<typeof BlockAlert>
 
 export const BlockSummary = z.object({
   id: z.string(),
@@ -240,6 +255,8 @@ export const BlockSummary = z.object({
   /** When it ends; null before it is in force. */
   expiresAt: instant.nullable(),
   endedAt: instant.nullable(),
+  /** What is wrong with it now. */
+  alerts: z.array(BlockAlert),
   /** What the asker may do now. */
   actions: z.array(z.enum(['approve', 'withdraw'])),
 })
@@ -260,6 +277,8 @@ export const BlocksAnswer = z.object({
   blocks: z.array(BlockSummary),
   nextCursor: z.string().nullable(),
   states: z.record(z.enum(BLOCK_STATES), z.number()),
+  /** What is wrong with blocks now, newest first, whatever was asked for. */
+  alerts: z.array(BlockAlert),
 })
 export type BlocksAnswer = z.infer<typeof BlocksAnswer>
 
@@ -280,6 +299,16 @@ export const DeviceConfig = z.strictObject({
   keyName: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/)
+    .optional(),
+  /** Of these exporters only these interfaces (ifIndex) are behind the device; an exporter that is not here is behind it as a whole. */
+  points: z
+    .array(
+      z.strictObject({
+        exporterId: z.number().int(),
+        interfaces: z.array(z.number().int().min(0).max(4_294_967_295)).min(1).max(256),
+      }),
+    )
+    .max(1_000)
     .optional(),
 })
 export type DeviceConfig = z.infer<typeof DeviceConfig>
