@@ -96,7 +96,7 @@ const payload: Message = {
 }
 const due = (channel: string, over: Partial<DueNotification> = {}): DueNotification => ({
   id: 7,
-  anomalyId: payload.id,
+  about: payload.id,
   kind: 'paged',
   class: 'page',
   channel,

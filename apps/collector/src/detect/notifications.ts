@@ -3,6 +3,7 @@ import { lookup as resolveName } from 'node:dns/promises'
 import http from 'node:http'
 import https from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import type { AlertMessage } from '@weir/db/commands'
 import type { DeliveryOutcome, DueNotification, OutgoingNotification } from '@weir/db/ingest'
 import type { Change } from '@weir/detection'
 import { createTransport } from 'nodemailer'
@@ -88,9 +89,10 @@ function readEmail(value: unknown): NotificationSettings['email'] {
   }
 }
 
-/** What a message tells: the same for every channel. */
+/** What a message tells: the same for every channel. `detector` of a block's alert is the alert's kind. */
 export interface Message {
   id: string
+  /** For an anomaly what happened to it, or `paged`; for a block's alert `raised` or `cleared`. */
   kind: string
   class: 'page' | 'ticket'
   detector: string
@@ -120,9 +122,33 @@ export function messagesFor(change: Change, settings: NotificationSettings): Out
     sentence: anomaly.finding.why,
     url: settings.publicUrl === null ? null : `${settings.publicUrl}/anomalies/${encodeURIComponent(anomaly.id)}`,
   }
+  return channelsOf(klass, settings).map((channel) => ({ kind, class: klass, channel, payload }))
+}
+
+function channelsOf(klass: 'page' | 'ticket', settings: NotificationSettings): string[] {
   const channels = settings.webhooks.filter((hook) => hook.classes.includes(klass)).map((hook) => `webhook:${hook.name}`)
   if (settings.email !== null && settings.email[klass].length > 0) channels.push('email')
-  return channels.map((channel) => ({ kind, class: klass, channel, payload }))
+  return channels
+}
+
+/** The messages about a block that goes wrong, or is right again: pages, to whoever gets pages. */
+export function alertMessages(alert: AlertMessage, settings: NotificationSettings): OutgoingNotification[] {
+  const payload: Message = {
+    id: `block-alert-${alert.id}`,
+    kind: alert.phase,
+    class: 'page',
+    detector: alert.kind,
+    severity: alert.phase === 'raised' ? 'critical' : 'info',
+    actor: alert.block?.src ?? null,
+    target: alert.block?.dst ?? alert.device ?? alert.block?.src ?? null,
+    first_seen: alert.raisedAt.toISOString(),
+    sentence: alert.text,
+    url:
+      settings.publicUrl === null
+        ? null
+        : `${settings.publicUrl}/blocks${alert.block === null ? '' : `/${encodeURIComponent(alert.block.id)}`}`,
+  }
+  return channelsOf('page', settings).map((channel) => ({ kind: alert.phase, class: 'page', channel, payload }))
 }
 
 const ATTEMPTS = 10
@@ -265,7 +291,7 @@ async function sendMail(due: DueNotification, settings: NotificationSettings): P
       from: email.from,
       to,
       subject: plain(
-        `[Weir ${due.class}] ${message.severity} ${message.detector}${message.target === null ? '' : ` at ${message.target}`}`,
+        `[Weir ${due.class}] ${message.kind === 'cleared' ? 'over:' : message.severity} ${message.detector}${message.target === null ? '' : ` at ${message.target}`}`,
       ),
       text: [
         plain(message.sentence),
@@ -274,8 +300,8 @@ async function sendMail(due: DueNotification, settings: NotificationSettings): P
         ...(message.url === null ? [] : [message.url]),
       ].join('\n'),
       // The same message once, whatever the transport repeats.
-      messageId: `<weir-${due.id}-${encodeURIComponent(due.anomalyId)}@weir.invalid>`,
-      headers: { 'Auto-Submitted': 'auto-generated', 'X-Weir-Anomaly': plain(due.anomalyId) },
+      messageId: `<weir-${due.id}-${encodeURIComponent(due.about)}@weir.invalid>`,
+      headers: { 'Auto-Submitted': 'auto-generated', 'X-Weir-About': plain(due.about) },
     })
   } finally {
     transport.close()

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { requestBlock, saveDevice, simulateBlock, withdrawBlock } from '@weir/db/commands'
+import { requestBlock, simulateBlock, withdrawBlock } from '@weir/db/commands'
 import { type AuditActor, SimulateBody } from '@weir/db/contracts'
 import { block } from '@weir/db/queries'
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
@@ -72,23 +72,10 @@ describe.skipIf(!can)('enforcement on a real nftables', () => {
     database = await createTestDatabase('postgres')
     for (const { id, role } of [OPERATOR, ADMIN])
       await database.pool.query('insert into auth_user (id, name, email, role) values ($1, $1, $2, $3)', [id, `${id}@example.org`, role])
-    await saveDevice(
-      database.pool,
-      { id: 'lab', name: 'Lab', dialect: 'nftables', transport: 'local', address: null, config: { netns: NAMESPACE }, exporterIds: [] },
-      ADMIN,
-    )
-    await saveDevice(
-      database.pool,
-      {
-        id: 'gone',
-        name: 'Gone',
-        dialect: 'nftables',
-        transport: 'local',
-        address: null,
-        config: { netns: 'weir-no-such' },
-        exporterIds: [],
-      },
-      ADMIN,
+    await database.pool.query(
+      `insert into device (id, name, dialect, transport, config) values
+         ('lab', 'Lab', 'nftables', 'local', $1), ('gone', 'Gone', 'nftables', 'local', '{"netns": "weir-no-such"}')`,
+      [JSON.stringify({ netns: NAMESPACE })],
     )
   })
   afterEach(async () => {

@@ -1,4 +1,5 @@
 import {
+  auditTakesEntries,
   beginApply,
   beginExpire,
   beginReassert,
@@ -10,15 +11,22 @@ import {
   deviceChecked,
   deviceRemoved,
   deviceSeen,
+  type EnforcerHold,
   endManual,
+  holdEnforcement,
   proveBlock,
   reasserted,
+  WATCH_DEFAULTS,
+  type WatchSettings,
   type Work,
+  watchBlocks,
 } from '@weir/db/commands'
 import type { Pool } from '@weir/db/connection'
 import { type Subscription, subscribe } from '@weir/db/notify'
+import { setting } from '@weir/db/queries'
 import { type LiveBlock, reassert, ruleKey } from '@weir/mitigation'
 import type { Component } from '../component.ts'
+import { alertMessages, NO_NOTIFICATIONS, type NotificationSettings, readNotifications } from '../detect/notifications.ts'
 import type { Reporter } from '../reporter.ts'
 import { type Driver, driverFor } from './drivers.ts'
 import { DeviceError } from './run.ts'
@@ -31,18 +39,44 @@ export interface EnforceSettings {
   reconcileMs: number
   /** How long matched traffic must be absent before a block counts as proven. */
   quietMs: number
+  /** When people are told that something is wrong; default: the guarantees' 60 s. */
+  watch?: WatchSettings
+  /** How devices are spoken to; for tests that stand in between. */
+  driverFor?: typeof driverFor
 }
 
 const POLL_MS = 1_000
+/** Between two passes that were asked for. */
+const PACE_MS = 100
 const GRACE_MS = 2_000
-/** After a failure a device is left alone for twice as long each time, up to this. */
-const BACKOFF_MOST_MS = 60_000
+/** After a failure a device (a rule, when the device refuses only that) is left alone for twice as long each time, up to this. */
+const BACKOFF_MOST_MS = 15_000
+/** Rules of one device that may be on their way: the time of a block begins when it is begun, so no more are begun than are soon there. */
+const ON_THEIR_WAY = 25
+/** Looks at the traffic of a block: often while something is expected of it. */
+const LOOK_MS = { watched: 1_000, verified: 3_000 }
+/** A pass looks at blocks for so long, and goes on with the others in the next. */
+const LOOKS_MS = 500
+const WATCH_MS = 2_000
+
+/** What is known of one device between passes. */
+interface Lane {
+  running: Promise<void> | null
+  failures: number
+  /** Not to be asked before. */
+  restUntil: number
+  reconciledAt: number
+  /** Compare it at the next chance: matched traffic passes. */
+  suspect: boolean
+}
 
 /**
  * Role `enforce`: the only part that touches devices. It holds nothing that is not in the database or on a device, so that a restart at any
  * moment goes on where it was: what is approved is applied, what is missing is put back, what is over is taken away.
  *
- * One pass at a time. Every step is recorded before it is made; when the record fails, the step is not made and tried again in the next pass.
+ * One pass at a time says what is due; each device then has a lane of its own, so that one that does not answer keeps no other waiting. Every
+ * step is recorded before it is made; when the record fails, the step is not made and tried again later. Of several processes on one
+ * database one enforces; the others wait for its connection to end.
  */
 export class Enforce implements Component {
   readonly name = 'enforce'
@@ -50,15 +84,22 @@ export class Enforce implements Component {
   readonly #settings: EnforceSettings
   readonly #reporter: Reporter
   #subscription: Subscription | null = null
+  #hold: EnforcerHold | null = null
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
   #woken = false
   #stopping = false
-  #reconciled = 0
   #live = 0
   #unreachable = 0
-  /** Per device: failures in a row, and not to be asked before. */
-  readonly #rest = new Map<string, { failures: number; until: number }>()
+  #alerts = 0
+  #watchedAt = 0
+  /** A step was made or begun and could not be recorded: no device is touched before the log takes entries again. */
+  #unrecorded = false
+  readonly #lanes = new Map<string, Lane>()
+  /** Rules that a device refused, by block and device. */
+  readonly #refused = new Map<string, { failures: number; until: number }>()
+  /** When to look at the traffic of a block again. */
+  readonly #looks = new Map<string, number>()
   applied = 0
   removed = 0
   reassertions = 0
@@ -71,15 +112,25 @@ export class Enforce implements Component {
     reporter.gauge('block_devices_unreachable', 'Devices that should carry or lose a block and do not answer.', [], () => [
       [{}, this.#unreachable],
     ])
+    reporter.gauge('block_alerts', 'What is wrong with blocks now.', [], () => [[{}, this.#alerts]])
     reporter.counter('block_steps_total', 'Rules put on devices, taken away, and put back after they went missing.', ['step'], () => [
       [{ step: 'applied' }, this.applied],
       [{ step: 'removed' }, this.removed],
       [{ step: 'reasserted' }, this.reassertions],
     ])
     reporter.check(() => [
-      this.#unreachable > 0
-        ? { name: 'enforcement', state: 'warn' as const, message: `${this.#unreachable} devices with blocks do not answer; see Blocks.` }
-        : { name: 'enforcement', state: 'ok' as const, message: `${this.#live} blocks are in force.` },
+      this.#unrecorded
+        ? {
+            name: 'audit_blocked',
+            state: 'fail' as const,
+            message: 'The audit log takes no entries, so no device is touched. See that the database has space; bin/weir doctor helps.',
+          }
+        : { name: 'audit_blocked', state: 'ok' as const, message: 'Every step at a device is recorded.' },
+      this.#alerts > 0
+        ? { name: 'enforcement', state: 'warn' as const, message: `${this.#alerts} things are wrong with blocks; see Blocks.` }
+        : this.#unreachable > 0
+          ? { name: 'enforcement', state: 'warn' as const, message: `${this.#unreachable} devices with blocks do not answer; see Blocks.` }
+          : { name: 'enforcement', state: 'ok' as const, message: `${this.#live} blocks are in force.` },
     ])
   }
 
@@ -93,11 +144,14 @@ export class Enforce implements Component {
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#subscription?.close()
     await this.#running
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.running))
+    await this.#hold?.release()
   }
 
   #wake(): void {
+    if (this.#woken || this.#stopping) return
     this.#woken = true
-    if (this.#running === null && !this.#stopping) this.#plan(0)
+    if (this.#running === null) this.#plan(PACE_MS / 2)
   }
 
   #plan(delayMs: number): void {
@@ -105,85 +159,147 @@ export class Enforce implements Component {
     this.#timer = setTimeout(() => {
       this.#woken = false
       this.#running = this.#pass()
-        .catch((error: unknown) => {
-          if (!this.#stopping) this.#reporter.limited('warn', 'enforce', { err: error }, 'enforcement could not go on; tried again')
-        })
+        .catch((error: unknown) => this.#troubled(error))
         .finally(() => {
           this.#running = null
-          if (!this.#stopping) this.#plan(this.#woken ? 0 : POLL_MS)
+          if (!this.#stopping) this.#plan(this.#woken ? PACE_MS : POLL_MS)
         })
     }, delayMs)
   }
 
-  async #pass(): Promise<void> {
-    const all = await blocksToEnforce(this.#pool)
-    this.#live = all.length
-    for (const { block, devices } of all) {
-      if (this.#stopping) return
-      if (block.state === 'approved' && !(await beginApply(this.#pool, block.id))) continue
-      if (block.expires_at !== null && block.expires_at.getTime() <= Date.now() && block.state !== 'withdrawing')
-        await beginExpire(this.#pool, block.id)
-      if (devices.every((one) => one.device.transport === 'none')) await endManual(this.#pool, block.id)
-    }
-    // Read again: what was begun above is now to be done.
-    const work = await blocksToEnforce(this.#pool)
-    const reconcile = Date.now() - this.#reconciled >= this.#settings.reconcileMs
-    if (reconcile) this.#reconciled = Date.now()
-    const done = await Promise.allSettled([...byDevice(work)].map(([, of]) => this.#device(of.device, of.work, reconcile)))
-    const failed = done.find((one) => one.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    this.#unreachable = new Set(
-      (await blocksToEnforce(this.#pool)).flatMap(({ devices }) =>
-        devices.filter((one) => one.state === 'unreachable').map((one) => one.device_id),
-      ),
-    ).size
-    for (const one of await blocksToEnforce(this.#pool))
-      await proveBlock(this.#pool, one, { graceMs: GRACE_MS, quietMs: this.#settings.quietMs })
+  #troubled(error: unknown): void {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'audit-blocked') this.#unrecorded = true
+    if (!this.#stopping) this.#reporter.limited('warn', 'enforce', { err: error }, 'enforcement could not go on; tried again')
   }
 
-  /** Everything that one device is to be told, in order. */
-  async #device(device: DeviceRow, work: readonly Work[], reconcile: boolean): Promise<void> {
-    const driver = driverFor(device, this.#settings.keyDir)
-    const rest = this.#rest.get(device.id)
-    if (driver === null || (rest !== undefined && rest.until > Date.now())) return
-    for (const one of work) {
-      const carried = one.devices.find((each) => each.device_id === device.id)
-      if (carried === undefined || this.#stopping) continue
-      const { block } = one
-      const over = block.expires_at !== null && block.expires_at.getTime() <= Date.now()
-      if (block.state === 'withdrawing' && carried.removed_at === null && carried.state !== 'manual') {
-        const answer = await this.#tried(device, () => driver.undo(carried.undo))
-        await deviceRemoved(this.#pool, block.id, device.id, answer)
-        if (!answer.ok && answer.unreachable) return
-        if (answer.ok) this.removed++
-      } else if (block.state === 'applying' && !over && carried.state !== 'applied') {
-        const answer = await this.#tried(device, () => driver.apply(textNow(one, carried)))
-        await deviceAnswered(this.#pool, block.id, device.id, answer)
-        if (!answer.ok && answer.unreachable) return
-        if (answer.ok) this.applied++
+  async #pass(): Promise<void> {
+    if (this.#hold?.lost === true) {
+      await this.#hold.release()
+      this.#hold = null
+    }
+    this.#hold ??= await holdEnforcement(this.#pool)
+    if (this.#hold === null) return
+    if (this.#unrecorded) {
+      await auditTakesEntries(this.#pool)
+      this.#unrecorded = false
+    }
+    const before = await blocksToEnforce(this.#pool)
+    const begun = await this.#begin(before)
+    // Read again: what was begun is now to be done.
+    const work = begun ? await blocksToEnforce(this.#pool) : before
+    this.#live = work.length
+    for (const { device, work: of } of byDevice(work).values()) this.#serve(device, of)
+    this.#unreachable = new Set(
+      work.flatMap(({ devices }) => devices.filter((one) => one.state === 'unreachable').map((one) => one.device_id)),
+    ).size
+    await this.#look(work)
+    await this.#watch()
+  }
+
+  /** What is over, then what is approved. One that cannot be begun keeps no other waiting. True when something was. */
+  async #begin(all: readonly Work[]): Promise<boolean> {
+    let begun = false
+    const each = async (step: () => Promise<boolean>) => {
+      if (this.#stopping || this.#unrecorded) return
+      try {
+        if (await step()) begun = true
+      } catch (error) {
+        this.#troubled(error)
       }
     }
-    if (reconcile) await this.#reconcile(device, driver, work)
+    const onTheirWay = new Map<string, number>()
+    for (const { block, devices } of all) {
+      if (block.expires_at !== null && block.expires_at.getTime() <= Date.now() && block.state !== 'withdrawing')
+        await each(() => beginExpire(this.#pool, block.id))
+      if (block.state === 'applying')
+        for (const one of devices) if (one.state === 'applying') onTheirWay.set(one.device_id, (onTheirWay.get(one.device_id) ?? 0) + 1)
+    }
+    for (const { block, devices } of all) {
+      if (devices.every((one) => one.device.transport === 'none'))
+        await each(async () => {
+          await endManual(this.#pool, block.id)
+          return false
+        })
+      if (block.state !== 'approved' || devices.some((one) => (onTheirWay.get(one.device_id) ?? 0) >= ON_THEIR_WAY)) continue
+      for (const one of devices) onTheirWay.set(one.device_id, (onTheirWay.get(one.device_id) ?? 0) + 1)
+      await each(async () => {
+        await beginApply(this.#pool, block.id)
+        return true
+      })
+    }
+    return begun
+  }
+
+  #laneOf(id: string): Lane {
+    const lane = this.#lanes.get(id) ?? { running: null, failures: 0, restUntil: 0, reconciledAt: 0, suspect: false }
+    this.#lanes.set(id, lane)
+    return lane
+  }
+
+  /** Start what a device is to be told, unless it is being told or rests. */
+  #serve(device: DeviceRow, work: readonly Work[]): void {
+    const lane = this.#laneOf(device.id)
+    const driver = (this.#settings.driverFor ?? driverFor)(device, this.#settings.keyDir)
+    if (driver === null || lane.running !== null || lane.restUntil > Date.now() || this.#unrecorded || this.#stopping) return
+    const reconcile = lane.suspect || Date.now() - lane.reconciledAt >= this.#settings.reconcileMs
+    const due = work.filter((one) => this.#due(one, device.id) !== null)
+    if (due.length === 0 && !reconcile) return
+    lane.running = this.#device(device, lane, driver, work, reconcile)
+      .catch((error: unknown) => this.#troubled(error))
+      .finally(() => {
+        lane.running = null
+        this.#wake()
+      })
+  }
+
+  /** What a device is to do with a block now; null: nothing. */
+  #due({ block, devices }: Work, deviceId: string): 'undo' | 'apply' | null {
+    const carried = devices.find((each) => each.device_id === deviceId)
+    if (carried === undefined || carried.state === 'manual') return null
+    if ((this.#refused.get(`${block.id} ${deviceId}`)?.until ?? 0) > Date.now()) return null
+    if (block.state === 'withdrawing') return carried.removed_at === null ? 'undo' : null
+    const over = block.expires_at !== null && block.expires_at.getTime() <= Date.now()
+    return block.state === 'applying' && !over && carried.state !== 'applied' ? 'apply' : null
+  }
+
+  /** Everything that one device is to be told: what is over first. */
+  async #device(device: DeviceRow, lane: Lane, driver: Driver, work: readonly Work[], reconcile: boolean): Promise<void> {
+    for (const wanted of ['undo', 'apply'] as const)
+      for (const one of work) {
+        const carried = one.devices.find((each) => each.device_id === device.id)
+        if (carried === undefined || this.#due(one, device.id) !== wanted) continue
+        if (this.#stopping || this.#unrecorded || this.#hold?.lost !== false) return
+        const step = wanted === 'undo' ? () => driver.undo(carried.undo) : () => driver.apply(textNow(one, carried))
+        const answer = await this.#tried(device, lane, one.block.id, step)
+        if (wanted === 'undo') await deviceRemoved(this.#pool, one.block.id, device.id, answer)
+        else await deviceAnswered(this.#pool, one.block.id, device.id, answer)
+        if (!answer.ok && answer.unreachable) return
+        if (answer.ok && wanted === 'undo') this.removed++
+        else if (answer.ok) this.applied++
+      }
+    if (reconcile) await this.#reconcile(device, lane, driver, work)
   }
 
   /** Compare what the device carries with what it should, and put back what is missing. What is not ours is never touched. */
-  async #reconcile(device: DeviceRow, driver: Driver, work: readonly Work[]): Promise<void> {
+  async #reconcile(device: DeviceRow, lane: Lane, driver: Driver, work: readonly Work[]): Promise<void> {
+    lane.reconciledAt = Date.now()
+    lane.suspect = false
     const seen: { live: LiveBlock[] | null } = { live: null }
-    const asked = await this.#tried(device, async () => {
+    const asked = await this.#tried(device, lane, null, async () => {
       seen.live = await driver.list()
     })
-    await deviceChecked(this.#pool, device.id, asked.ok ? null : asked.error)
     if (!asked.ok) return
-    // Read after the device was asked: what was begun meanwhile is not missed as missing.
     const due = work.filter(({ block }) => ['enforced', 'verified', 'leaking'].includes(block.state))
     for (const one of due) {
       const carried = one.devices.find((each) => each.device_id === device.id)
       const expires = one.block.expires_at?.getTime() ?? 0
-      if (carried === undefined || carried.state === 'manual' || expires - Date.now() < 1_000 || this.#stopping) continue
+      if (carried === undefined || carried.state === 'manual' || expires - Date.now() < 1_000) continue
+      if (this.#stopping || this.#unrecorded || this.#hold?.lost !== false) return
       if (seen.live === null) {
         // It cannot say what it carries: giving it again changes nothing when it is there.
-        const answer = await this.#tried(device, () => driver.apply(textNow(one, carried)))
+        const answer = await this.#tried(device, lane, one.block.id, () => driver.apply(textNow(one, carried)))
         if (answer.ok) await deviceSeen(this.#pool, one.block.id, device.id, { packets: null, bytes: null })
+        else if (answer.unreachable) return
         continue
       }
       const found = seen.live.find((each) => each.id === one.block.id)
@@ -195,29 +311,83 @@ export class Enforce implements Component {
         continue
       }
       if (!(await beginReassert(this.#pool, one.block.id, device.id))) continue
-      const answer = await this.#tried(device, () => driver.apply(textNow(one, carried)))
+      const answer = await this.#tried(device, lane, one.block.id, () => driver.apply(textNow(one, carried)))
       if (answer.ok) {
         await reasserted(this.#pool, one.block.id, device.id)
         this.reassertions++
-      } else await deviceAnswered(this.#pool, one.block.id, device.id, answer)
+      } else {
+        await deviceAnswered(this.#pool, one.block.id, device.id, answer)
+        if (answer.unreachable) return
+      }
     }
   }
 
-  async #tried(device: DeviceRow, step: () => Promise<void>): Promise<DeviceAnswer> {
+  /** The traffic behind the devices, each block at its own pace. */
+  async #look(work: readonly Work[]): Promise<void> {
+    const now = Date.now()
+    const due = work
+      .filter(({ block }) => ['enforced', 'verified', 'leaking'].includes(block.state) && (this.#looks.get(block.id) ?? 0) <= now)
+      .sort((a, b) => (this.#looks.get(a.block.id) ?? 0) - (this.#looks.get(b.block.id) ?? 0))
+    for (const one of due) {
+      if (this.#stopping || Date.now() - now > LOOKS_MS || this.#unrecorded) break
+      const { block, devices } = one
+      this.#looks.set(block.id, Date.now() + (block.state === 'verified' ? LOOK_MS.verified : LOOK_MS.watched))
+      try {
+        const passes = await proveBlock(this.#pool, one, { graceMs: GRACE_MS, quietMs: this.#settings.quietMs })
+        // Something is wrong at a device, and the next comparison may be a minute away.
+        if (passes && block.state !== 'leaking') for (const { device_id } of devices) this.#laneOf(device_id).suspect = true
+      } catch (error) {
+        this.#troubled(error)
+      }
+    }
+    const known = new Set(work.map(({ block }) => block.id))
+    for (const id of this.#looks.keys()) if (!known.has(id)) this.#looks.delete(id)
+    for (const key of this.#refused.keys()) if (!known.has(key.split(' ')[0] ?? '')) this.#refused.delete(key)
+  }
+
+  /** Tell people what is wrong for too long. */
+  async #watch(): Promise<void> {
+    if (Date.now() - this.#watchedAt < WATCH_MS) return
+    this.#watchedAt = Date.now()
+    let notifications: NotificationSettings = NO_NOTIFICATIONS
     try {
-      await step()
-      this.#rest.delete(device.id)
-      return { ok: true }
+      notifications = readNotifications(await setting(this.#pool, 'notifications'))
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error
-      const failures = (this.#rest.get(device.id)?.failures ?? 0) + 1
-      this.#rest.set(device.id, { failures, until: Date.now() + Math.min(BACKOFF_MOST_MS, 1_000 * 2 ** (failures - 1)) })
+      this.#reporter.limited('error', 'enforce-notifications', { err: error }, 'the setting notifications cannot be used')
+    }
+    this.#alerts = await watchBlocks(this.#pool, (alert) => alertMessages(alert, notifications), this.#settings.watch ?? WATCH_DEFAULTS)
+  }
+
+  async #tried(device: DeviceRow, lane: Lane, blockId: string | null, step: () => Promise<void>): Promise<DeviceAnswer> {
+    const answer = await this.#answered(step)
+    const key = `${blockId ?? ''} ${device.id}`
+    const pause = (failures: number) => Date.now() + Math.min(BACKOFF_MOST_MS, 1_000 * 2 ** (failures - 1))
+    if (answer.ok) {
+      lane.failures = 0
+      this.#refused.delete(key)
+    } else {
       this.#reporter.limited(
         'warn',
         `enforce-${device.transport}`,
-        { device: device.id, err: error },
+        { device: device.id, block: blockId, error: answer.error },
         'a device did not take what it was given',
       )
+      if (answer.unreachable || blockId === null) lane.restUntil = pause(++lane.failures)
+      else {
+        const failures = (this.#refused.get(key)?.failures ?? 0) + 1
+        this.#refused.set(key, { failures, until: pause(failures) })
+      }
+    }
+    await deviceChecked(this.#pool, device.id, answer)
+    return answer
+  }
+
+  async #answered(step: () => Promise<void>): Promise<DeviceAnswer> {
+    try {
+      await step()
+      return { ok: true }
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error
       return { ok: false, error: error.message, unreachable: error.unreachable }
     }
   }
