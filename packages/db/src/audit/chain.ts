@@ -26,3 +26,19 @@ export function entryHash(prevHash: string, content: AuditContent): string {
   }
   return createHash('sha256').update(prevHash, 'hex').update(canonicalJson(said), 'utf8').digest('hex')
 }
+
+/**
+ * The canonical JSON of an entry in three pieces, for whoever decides `at` and `seq`: piece 1 ‖ `at` ‖ piece 2 ‖ `seq` ‖ piece 3. The members stand in
+ * the order of their names, as canonical JSON has them.
+ */
+export function entryPieces(
+  content: Omit<AuditContent, 'seq' | 'at' | 'before' | 'after'> & { before: Json; after: Json },
+): [string, string, string] {
+  const { actor, actorRole, after, approver, before, event, phase, reason, session, subject } = content
+  const members = (object: { readonly [key: string]: Json }) => canonicalJson(object).slice(1, -1)
+  return [
+    `{${members({ actor, actorRole, after, approver })},"at":"`,
+    `",${members({ before, event, phase, reason })},"seq":`,
+    `,${members({ session, subject })}}`,
+  ]
+}

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import type { PoolClient } from 'pg'
 import { canonicalJson, storable, toJson } from '../audit/canonical.ts'
-import { type AuditContent, entryHash } from '../audit/chain.ts'
+import { entryPieces } from '../audit/chain.ts'
 import { type AuditActor, actorText } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { messageOf, StorageError, sqlstate } from '../errors.ts'
@@ -69,13 +69,7 @@ async function append(client: PoolClient, record: AuditRecord): Promise<{ seq: n
   if (texts.before.length + texts.after.length > JSON_MOST) {
     throw new QueryError('invalid', 'The change is too large to be recorded, so it was not made.', 'Change less at a time.')
   }
-  const { rows } = await client.query<{ seq: string; hash: Buffer; at: string }>('select seq, hash, at from audit_head()')
-  const [head] = rows
-  if (head === undefined) throw new RangeError('audit_head() gives one row')
-  const prevHash = head.hash.toString('hex')
-  const content: AuditContent = {
-    seq: Number(head.seq) + 1,
-    at: head.at,
+  const content = {
     event: record.event,
     phase: record.phase ?? 'outcome',
     actor: clipped(actorText(record.actor)),
@@ -84,16 +78,13 @@ async function append(client: PoolClient, record: AuditRecord): Promise<{ seq: n
     subject: clipped(record.subject),
     approver: record.approver === undefined ? null : clipped(actorText(record.approver)),
     reason: record.reason === undefined || record.reason === null ? null : clipped(record.reason),
-    before: structuredJson(texts.before),
-    after: structuredJson(texts.after),
+    before,
+    after,
   }
-  const hash = entryHash(prevHash, content)
-  await client.query(
-    `insert into audit_entry (seq, at, event, phase, actor, actor_role, session, subject, approver, reason, before, after, prev_hash, hash)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11::jsonb, 'null'), nullif($12::jsonb, 'null'), decode($13, 'hex'), decode($14, 'hex'))`,
+  // One round trip: what is asked for between taking the turn and the commit, every other writer waits for.
+  const { rows } = await client.query<{ seq: string; hash: Buffer }>(
+    'select seq, hash from audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
     [
-      content.seq,
-      content.at,
       content.event,
       content.phase,
       content.actor,
@@ -104,14 +95,13 @@ async function append(client: PoolClient, record: AuditRecord): Promise<{ seq: n
       content.reason,
       texts.before,
       texts.after,
-      prevHash,
-      hash,
+      ...entryPieces(content),
     ],
   )
-  return { seq: content.seq, hash }
+  const [added] = rows
+  if (added === undefined) throw new RangeError('audit_append() gives one row')
+  return { seq: Number(added.seq), hash: added.hash.toString('hex') }
 }
-
-const structuredJson = (text: string): AuditContent['before'] => JSON.parse(text)
 
 /**
  * Run `work` in one transaction of its own and give what it gives: for callers whose change is nothing but statements of one client.

@@ -2,6 +2,7 @@ import { makeRoom } from '../bounded.ts'
 import type { Attempt } from '../conversations.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { TCP, UDP } from '../event.ts'
+import { lasting, volume } from '../words.ts'
 
 const RING = 64
 const LIMIT = 300_000
@@ -93,7 +94,7 @@ export const beacon: DetectorFactory = (host, restored) => {
     const sizes = regularity(pair.sizes)
     const timing = Math.max(regularity(deltas), periodicity(pair.starts))
     const hours = Math.max(1, Math.ceil(span / 3_600_000))
-    const lasting = Math.min(
+    const persistence = Math.min(
       1,
       Math.max(
         pair.hours.size / Math.max(24, hours),
@@ -107,14 +108,14 @@ export const beacon: DetectorFactory = (host, restored) => {
     const novelty = learnedMs < DAY_MS || pair.first - watched > DAY_MS ? 1 : 0.3
     const users = state.users.get(`${pair.server}|${pair.proto}/${pair.port}`)?.size ?? 1
     const rarity = users <= 2 ? 1 : users <= Math.max(2, state.insiders.size * 0.05) ? 0.7 : 0.3
-    const score = (0.3 * timing + 0.3 * sizes + 0.2 * lasting + 0.2 * novelty) * rarity
+    const score = (0.3 * timing + 0.3 * sizes + 0.2 * persistence + 0.2 * novelty) * rarity
     const enough = pair.total >= MINIMUM.connections && span >= MINIMUM.spanMs && score >= FIRES
     const burst = pair.total >= FAST.connections && span < MINIMUM.spanMs && sizes >= FAST.sizes && rarity === 1
     if (!enough && !burst) return
     const learned = state.insiders.size >= 3 && learnedMs >= DAY_MS
     // What was there from the first day on is the site's habit until someone says otherwise: context, not an alarm.
     const novel = pair.first - watched > DAY_MS
-    const every = quantile([...deltas].sort(ascending), 0.5) / 1000
+    const every = quantile([...deltas].sort(ascending), 0.5)
     const typical = quantile([...pair.sizes].sort(ascending), 0.5)
     pair.reported = now
     host.report({
@@ -130,7 +131,7 @@ export const beacon: DetectorFactory = (host, restored) => {
       value: Number(score.toFixed(3)),
       expected: null,
       threshold: FIRES,
-      why: `${pair.client} opens ${pair.proto === TCP ? 'tcp' : 'udp'}/${pair.port} to ${pair.server} every ${every.toFixed(1)} s: ${pair.total.toLocaleString('en-US')} connections in ${(span / 3_600_000).toFixed(1)} h, about ${Math.round(typical).toLocaleString('en-US')} B each; ${users <= 1 ? 'only this host uses' : `${users >= 8 ? '8 or more' : users} hosts use`} it.`,
+      why: `${pair.client} opens ${pair.proto === TCP ? 'tcp' : 'udp'}/${pair.port} to ${pair.server} every ${lasting(every)}: ${pair.total.toLocaleString('en-US')} connections in ${lasting(span)}, about ${volume(typical)} each; ${users <= 1 ? 'only this host uses' : `${users >= 8 ? '8 or more' : users} hosts use`} it.`,
       parts: [{ dimension: 'dst_addr', value: pair.server, share: 1 }],
       fresh: novel ? ['destination'] : [],
       filter: `src_addr = ${pair.client} and dst_addr = ${pair.server} and dst_port = ${pair.port}`,

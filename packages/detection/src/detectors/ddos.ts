@@ -3,6 +3,7 @@ import type { DetectorFactory, Host } from '../detector.ts'
 import type { Finding, Part } from '../finding.ts'
 import { type HostTraffic, peek, WINDOW_MS, WINDOWS, type Window } from '../own-traffic.ts'
 import { largest, size } from '../sketch.ts'
+import { amount, usually } from '../words.ts'
 
 /** Source ports of UDP services that amplify, with the name people know. */
 const REFLECTORS: Record<string, string> = {
@@ -140,7 +141,7 @@ export const ddos: DetectorFactory = (host: Host, restored) => {
       value: r.value,
       expected: r.expected,
       threshold: r.threshold,
-      why: `${crowd ? 'Many made connections' : kind(window)}: ${round(r.value)} ${r.unit} to ${traffic.address} from ${sources >= 65 ? 'about ' : ''}${round(sources)} ${sources === 1 ? 'address' : 'addresses'}; usual for this hour ${round(r.expected)}. ${Math.round((100 * window.unsolicited) / window.packets)} % of the packets came unasked.`,
+      why: `${crowd ? 'Many made connections' : kind(window)}: ${amount(r.value, r.unit)} to ${traffic.address} from ${sources >= 65 ? 'about ' : ''}${round(sources)} ${sources === 1 ? 'address' : 'addresses'}; usual for this hour: ${usually(r.expected, r.unit)}. ${Math.round((100 * window.unsolicited) / window.packets)} % of the packets came unasked.`,
       parts: floodParts(window),
       fresh: [],
       filter: `dst_addr = ${traffic.address}`,

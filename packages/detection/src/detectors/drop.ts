@@ -1,6 +1,7 @@
 import { type Baseline, baseline, judge, learn } from '../baseline.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { scale } from '../event.ts'
+import { amount } from '../words.ts'
 
 const EXPECTED_BITS = 100_000
 const SHARE = 0.1
@@ -69,7 +70,7 @@ export const drop: DetectorFactory = (host, restored) => {
           value: rate * 8,
           expected: expected * 8,
           threshold: SHARE * expected * 8,
-          why: `Interface ${line.name} of ${line.exporter} carries ${Math.round(rate * 8).toLocaleString('en-US')} bit/s, usual for this hour ${Math.round(expected * 8).toLocaleString('en-US')}; the exporter itself still reports.`,
+          why: `Interface ${line.name} of ${line.exporter} carries ${amount(rate * 8, 'bit/s')}, usual for this hour ${amount(expected * 8, 'bit/s')}; the exporter itself still reports.`,
           parts: [],
           fresh: [],
           filter: `exporter = ${line.exporter} and in_if = ${line.name}`,

@@ -1,6 +1,7 @@
 import { makeRoom } from '../bounded.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { scale } from '../event.ts'
+import { lasting, volume } from '../words.ts'
 
 const HOUR_MS = 3_600_000
 const LOOK_MS = 300_000
@@ -40,14 +41,6 @@ function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted.length === 0 ? 0 : (sorted[sorted.length >> 1] ?? 0)
 }
-
-function volume(bytes: number): string {
-  const [unit, by] = bytes >= 1e9 ? (['GB', 1e9] as const) : bytes >= 1e6 ? (['MB', 1e6] as const) : (['kB', 1e3] as const)
-  const value = bytes / by
-  return `${value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 })} ${unit}`
-}
-const lasting = (ms: number) =>
-  ms < 2 * 60_000 ? 'a moment' : ms < 2 * HOUR_MS ? `${Math.round(ms / 60_000)} min` : `${Math.floor(ms / HOUR_MS)} h`
 
 /**
  * An inside host uploads to a new destination far more than it uses to (DETECTION 2.6): at least 20 MB in an hour, four times

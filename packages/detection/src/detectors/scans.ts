@@ -4,6 +4,7 @@ import type { DetectorFactory } from '../detector.ts'
 import { TCP, UDP } from '../event.ts'
 import { neighbourhood } from '../networks.ts'
 import { add, type Distinct, distinct, size } from '../sketch.ts'
+import { lasting } from '../words.ts'
 
 /** Sequential hypothesis test of Jung et al. 2004 with θ0 = 0.8, θ1 = 0.2: each first contact multiplies the ratio by this. */
 const MADE = Math.log(0.2 / 0.8)
@@ -69,8 +70,6 @@ function touch<T>(map: Map<string, T>, key: string, value: T, state: State): T {
   map.set(key, value)
   return value
 }
-
-const lasted = (ms: number) => (ms < 5_400_000 ? `${Math.max(1, Math.round(ms / 60_000))} min` : `${Math.round(ms / 3_600_000)} h`)
 
 /** Fold ports to ranges: 22, 80–83, 443. At most 12 pieces. */
 export function ranges(ports: Iterable<number>): string {
@@ -147,7 +146,7 @@ export const scans: DetectorFactory = (host, restored) => {
         value: refused ? pair.failed.size : pair.system.size,
         expected: null,
         threshold: refused ? need : SYSTEM.ports,
-        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${Math.max(1, Math.round((now - pair.first) / 60_000))} min; ${pair.failed.size.toLocaleString('en-US')} failed, ${pair.made.size} answered. Ports ${ranges(refused ? pair.failed : pair.system)}.`,
+        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${lasting(Math.max(1_000, now - pair.first))}; ${pair.failed.size.toLocaleString('en-US')} failed, ${pair.made.size} answered. Ports ${ranges(refused ? pair.failed : pair.system)}.`,
         parts: [{ dimension: 'dst_addr', value: server, share: 1 }],
         fresh: [],
         filter: `src_addr = ${client} and dst_addr = ${server}`,
@@ -193,7 +192,7 @@ export const scans: DetectorFactory = (host, restored) => {
       value: Math.round(ports),
       expected: null,
       threshold: seen.made === 0 ? SLOW_PORTS.silent : SLOW_PORTS.otherwise,
-      why: `${client} has tried ${Math.round(ports)} different ports here in ${lasted(now - seen.first)} without an answer: a slow scan, usual on the internet.`,
+      why: `${client} has tried ${Math.round(ports)} different ports here in ${lasting(now - seen.first)} without an answer: a slow scan, usual on the internet.`,
       parts: [],
       fresh: [],
       filter: `src_addr = ${client}`,
@@ -243,7 +242,7 @@ export const scans: DetectorFactory = (host, restored) => {
       value: Math.round(targets),
       expected: null,
       threshold: need,
-      why: `${attempt.client} tried ${port} on ${Math.round(targets)} hosts in ${Math.max(1, Math.round((now - sweep.first) / 60_000))} min, ${Math.round(size(sweep.made))} answered; for example ${sweep.list.join(', ')}.`,
+      why: `${attempt.client} tried ${port} on ${Math.round(targets)} hosts in ${lasting(Math.max(1_000, now - sweep.first))}, ${Math.round(size(sweep.made))} answered; for example ${sweep.list.join(', ')}.`,
       parts: [{ dimension: 'service', value: port, share: 1 }],
       fresh: [],
       filter: `src_addr = ${attempt.client}${echo ? ' and proto = icmp' : ` and dst_port = ${attempt.port}`}`,

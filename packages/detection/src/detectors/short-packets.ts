@@ -1,6 +1,7 @@
 import { judge } from '../baseline.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { peek, WINDOW_MS } from '../own-traffic.ts'
+import { usually } from '../words.ts'
 
 const PER_SECOND = 50
 const SHARE = 0.8
@@ -44,7 +45,7 @@ export const shortPackets: DetectorFactory = (host) => ({
         value: worst.short / 10,
         expected,
         threshold: PER_SECOND,
-        why: `${Math.round(worst.short / 10).toLocaleString('en-US')} packets/s of at most 64 B to ${address}, ${Math.round((100 * worst.short) / worst.packets)} % of all; usual ${expected.toFixed(1)}.`,
+        why: `${Math.round(worst.short / 10).toLocaleString('en-US')} packets/s of at most 64 B to ${address}, ${Math.round((100 * worst.short) / worst.packets)} % of all; usual: ${usually(expected, 'packets/s')}.`,
         parts: [],
         fresh: [],
         filter: `dst_addr = ${address}`,

@@ -2,6 +2,7 @@ import { judge } from '../baseline.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { peek, WINDOW_MS } from '../own-traffic.ts'
 import { size } from '../sketch.ts'
+import { usually } from '../words.ts'
 import { floodParts } from './ddos.ts'
 
 const PER_SECOND = 10
@@ -69,7 +70,7 @@ export const synFlood: DetectorFactory = (host, restored) => {
           value: rate,
           expected,
           threshold: Math.max(PER_SECOND, TIMES * expected),
-          why: `${Math.round(rate).toLocaleString('en-US')} SYN/s to ${address} from ${sources.toLocaleString('en-US')} addresses; usual ${expected.toFixed(1)}. ${Math.round((100 * worst.synOnly) / (worst.synOnly + worst.made))} % never became a connection.`,
+          why: `${Math.round(rate).toLocaleString('en-US')} SYN/s to ${address} from ${sources.toLocaleString('en-US')} addresses; usual: ${usually(expected, 'SYN/s')}. ${Math.round((100 * worst.synOnly) / (worst.synOnly + worst.made))} % never became a connection.`,
           parts: floodParts(worst),
           fresh: [],
           filter: `dst_addr = ${address} and proto = tcp and tcp_flags has syn and not tcp_flags has ack`,
