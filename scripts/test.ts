@@ -137,7 +137,7 @@ function vitest(project: string): () => Promise<Outcome> {
 
 async function tools(): Promise<Outcome> {
   const { missing, reason } = await fetchTools()
-  console.log(`real exporters and collectors: ${TOOLS.filter((tool) => !missing.includes(tool)).join(', ') || 'none'}`)
+  console.log(`real exporters, collectors and devices: ${TOOLS.filter((tool) => !missing.includes(tool)).join(', ') || 'none'}`)
   if (missing.length > 0) {
     console.log(`not here: ${missing.join(', ')} (${reason}). To test with them too: ${installCommand(missing)}`)
   }

@@ -1,7 +1,7 @@
 /**
- * Foreign programs the tests talk to (real exporters and a second collector), found or fetched without touching the system.
+ * Foreign programs the tests talk to (real exporters, a second collector, devices that take blocks), found or fetched without touching the system.
  *
- * Installing Debian's nfdump or pmacct would also enable their services, and nfdump's takes UDP 2055, Weir's own port. So what is missing is
+ * Installing Debian's nfdump, pmacct or an SSH server would also enable their services, and nfdump's takes UDP 2055, Weir's own port. So what is missing is
  * downloaded by apt into node_modules/.cache/weir-tools, unpacked there and run from there. That needs no root either.
  */
 import { execFile } from 'node:child_process'
@@ -13,9 +13,34 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /** Program → Debian package. */
-const PACKAGES = { softflowd: 'softflowd', pmacctd: 'pmacct', nfcapd: 'nfdump', nfdump: 'nfdump', sfcapd: 'nfdump-sflow' } as const
+const PACKAGES = {
+  softflowd: 'softflowd',
+  pmacctd: 'pmacct',
+  nfcapd: 'nfdump',
+  nfdump: 'nfdump',
+  sfcapd: 'nfdump-sflow',
+  // What blocks are put on.
+  nft: 'nftables',
+  sshd: 'openssh-server',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  gobgpd: 'gobgpd',
+  gobgp: 'gobgpd',
+} as const
 export type Tool = keyof typeof PACKAGES
-export const TOOLS: readonly Tool[] = ['softflowd', 'pmacctd', 'nfcapd', 'nfdump', 'sfcapd']
+export const TOOLS: readonly Tool[] = [
+  'softflowd',
+  'pmacctd',
+  'nfcapd',
+  'nfdump',
+  'sfcapd',
+  'nft',
+  'sshd',
+  'ssh',
+  'ssh-keygen',
+  'gobgpd',
+  'gobgp',
+]
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/weir-tools', import.meta.url))
 const unpacked = path.join(cache, 'root')
