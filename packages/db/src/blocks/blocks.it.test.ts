@@ -299,12 +299,19 @@ describe.each(testEngines())('the block path in %s', (engine) => {
     expect(await beginReassert(pool, asked.id, 'edge')).toBe(true)
     await reasserted(pool, asked.id, 'edge', new Date(Date.now() + 3_000))
     await deviceSeen(pool, asked.id, 'edge', { packets: 5, bytes: 500 })
+    // A device's word for itself is no proof while somebody else can speak, and is when nobody does.
     await proveBlock(pool, await work(), proof)
+    expect(await state()).toBe('leaking')
+    await database.pool.query(`update exporter set last_seen = now() - interval '1 hour'`)
+    await proveBlock(pool, await work(), proof, new Date(Date.now() + 70_000))
     expect(await block(pool, asked.id, null)).toMatchObject({
       state: 'verified',
       proof: { by: 'counters' },
       deviceDetails: [{ reasserted: 1 }],
     })
+    await database.pool.query(`update exporter set last_seen = now() + interval '1 minute'`)
+    await proveBlock(pool, await work(), proof, new Date(Date.now() + 70_000))
+    expect(await block(pool, asked.id, null)).toMatchObject({ state: 'verified', proof: { by: 'flows' } })
     expect(await beginExpire(pool, asked.id)).toBe(false)
     await pool.query(`update block set expires_at = now() - interval '1 second' where id = $1`, [asked.id])
     expect(await beginExpire(pool, asked.id)).toBe(true)
@@ -321,6 +328,7 @@ describe.each(testEngines())('the block path in %s', (engine) => {
       'block.leak outcome',
       'block.reassert intent',
       'block.reassert outcome',
+      'block.verify outcome',
       'block.verify outcome',
       'block.expire intent',
       'block.expire outcome',

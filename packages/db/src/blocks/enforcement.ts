@@ -370,11 +370,13 @@ type StoredLeak = { exporter: string; interface: string; bytes: number; lastSeen
 /** Flows are read again for this long at every look, because they come late; older ones are kept as sums. */
 const READ_AGAIN_MS = 15 * 60_000
 const FOLD_AFTER_MS = 30 * 60_000
+/** Exporters that say nothing for this long after the proof could have been are no witnesses. */
+const SILENT_MS = 60_000
 
 /**
  * Look at the flows that exporters behind the devices report since enforcement, and move the block: matched traffic makes it `leaking`, its
- * absence (while an exporter is alive) or the device's own counters make it `verified`. A limit lets traffic through by intent, so that only
- * counters speak for it. Writes only what is new. Gives true when matched traffic was seen just now.
+ * absence (while an exporter is alive) makes it `verified`; the device's own counters do where no exporter can speak. A limit lets traffic
+ * through by intent, so that only counters speak for it. Writes only what is new. Gives true when matched traffic was seen just now.
  */
 export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings, now = new Date()): Promise<boolean> {
   const { block, devices } = work
@@ -395,9 +397,15 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
   const counted = devices.some((one) => one.packets !== null && Number(one.packets) > 0)
   const quiet = now.getTime() - Math.max(since.getTime(), last) >= settings.quietMs
   const missing = devices.some((one) => one.state !== 'applied' && one.state !== 'manual')
-  const by = rows[0]?.alive === true && quiet && block.intent.action.kind === 'drop' ? 'flows' : counted ? 'counters' : null
+  const alive = rows[0]?.alive === true
+  const byFlows = alive && quiet && watched
+  // A device's word for itself counts where nobody else can speak: no exporter is known behind it, or none was heard for long.
+  const silent = !watched || (!alive && now.getTime() - since.getTime() > settings.quietMs + SILENT_MS)
+  const by = byFlows ? 'flows' : counted && silent ? 'counters' : null
   const leaking = recent.length > 0 && !quiet
   const next = leaking ? 'leaking' : missing || by === null ? block.state : 'verified'
+  // The flows came later and say the same: the better witness.
+  const better = next === 'verified' && block.state === 'verified' && block.verified_by === 'counters' && by === 'flows'
   const all = together(block.leak_base, seen)
   const bytes = all.reduce((sum, one) => sum + one.bytes, 0)
   const note =
@@ -410,7 +418,7 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
           : null
   const fold = watched && now.getTime() - from.getTime() > FOLD_AFTER_MS ? new Date(now.getTime() - READ_AGAIN_MS) : null
   const first = all.length > 0 && block.leaks.length === 0
-  if (next === block.state && note === block.proof_note && fold === null && JSON.stringify(all) === JSON.stringify(block.leaks))
+  if (next === block.state && !better && note === block.proof_note && fold === null && JSON.stringify(all) === JSON.stringify(block.leaks))
     return leaking
   const base = fold === null ? null : together(block.leak_base, await leaksOf(pool, work, exporters, { start, from, fresh, to: fold }))
   await inTransaction(pool, async (client) => {
@@ -422,14 +430,14 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
          leak_base_until = coalesce($6, leak_base_until) where id = $1`,
       [block.id, bytes, JSON.stringify(all), note, base === null ? null : JSON.stringify(base), fold],
     )
-    if (next === block.state && !first) return
-    if (next !== block.state)
+    if (next === block.state && !first && !better) return
+    if (next !== block.state || better)
       await client.query(
         `update block set state = $2, verified_at = case when $2 = 'verified' then $3 else verified_at end,
            verified_by = case when $2 = 'verified' then $4 else verified_by end where id = $1 and state = $5`,
         [block.id, next, now, by, block.state],
       )
-    const verified = next === 'verified' && next !== block.state
+    const verified = next === 'verified' && (next !== block.state || better)
     const words = verified
       ? by === 'flows'
         ? 'Matched traffic has stopped behind the devices.'

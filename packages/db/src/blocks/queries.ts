@@ -34,7 +34,6 @@ type Row = BlockRow & {
   approver_role: Role | null
   ended_at: Date | null
   verdict: GuardVerdict
-  verified_by: 'flows' | 'counters' | null
   leaked_bytes: number
   rate_before: number | null
 }
