@@ -70,7 +70,7 @@ async function main(): Promise<void> {
       changed: (event) => live.changed(event),
       anomaly: (notice) => live.anomaly(notice),
       // Only that something moved: what it is, each browser asks for itself, and is told as much as its person may see.
-      block: () => live.changed({ what: 'blocks' }),
+      block: () => live.block(),
       connected: (again) => {
         live.heard()
         // What was told meanwhile is lost; the browsers ask for everything they show.

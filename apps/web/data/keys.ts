@@ -42,6 +42,7 @@ export const keys = {
     all: ['blocks'] as const,
     list: (states: string) => ['blocks', 'list', states] as const,
     one: (id: string) => ['blocks', 'one', id] as const,
+    alerts: ['blocks', 'alerts'] as const,
     simulation: (id: string) => ['blocks', 'simulation', id] as const,
     devices: ['settings', 'devices'] as const,
     protected: ['settings', 'protected'] as const,

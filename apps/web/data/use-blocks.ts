@@ -20,7 +20,17 @@ export function useBlocks(states: readonly BlockState[], limit = 100) {
   })
 }
 
-/** Everything about one block; asked often, because a device may answer at any second. */
+/** What is wrong with blocks now; for people who may see blocks. */
+export function useBlockAlerts(enabled: boolean) {
+  return useQuery({
+    queryKey: keys.blocks.alerts,
+    queryFn: async ({ signal }) => (await fetchJson<BlocksAnswer>(PATH, { params: { limit: 1 }, signal })).alerts,
+    refetchInterval: 30_000,
+    enabled,
+  })
+}
+
+/** Everything about one block. Live events ask again; the interval is for a browser without them, and for counters, which no event tells. */
 export function useBlock(id: string) {
   return useQuery({
     queryKey: keys.blocks.one(id),

@@ -21,10 +21,14 @@ const UNREAD_BYTES = 1_048_576
 const UNREAD_PACKETS = 200
 /** A rate older than this is no news for someone who just connected. */
 const RATE_FRESH_MS = 10_000
+/** Blocks that move within this long of each other are one hint: a device that is told of a hundred sends no hundred questions. */
+const BLOCKS_MS = 300
 
 export interface Live {
   rate(event: RateEvent): void
   changed(event: { what: string }): void
+  /** A block moved, as the database told it at its commit. */
+  block(): void
   /** One anomaly event, as the database told it at its commit. */
   anomaly(notice: AnomalyNotice): void
   /** The database is heard again, or for the first time: what it told before must be read. */
@@ -160,6 +164,23 @@ export function openLive(httpServer: HttpServer): Live {
     }
   }
 
+  // The first is told at once, for somebody waits for it; what follows it closely is told once, at the end.
+  let blocksTimer: NodeJS.Timeout | null = null
+  let blocksMore = false
+  function block(): void {
+    if (blocksTimer !== null) {
+      blocksMore = true
+      return
+    }
+    blocksMore = false
+    send('changed', { what: 'blocks' })
+    blocksTimer = setTimeout(() => {
+      blocksTimer = null
+      if (blocksMore) block()
+    }, BLOCKS_MS)
+    blocksTimer.unref()
+  }
+
   let checking = false
   const timer = setInterval(() => {
     if (checking || io.of('/').sockets.size === 0) return
@@ -196,6 +217,7 @@ export function openLive(httpServer: HttpServer): Live {
       send('rate', event)
     },
     changed: (event) => send('changed', event),
+    block,
     anomaly(notice) {
       for (const socket of io.of('/').sockets.values()) readers.get(socket)?.take(notice)
     },
@@ -204,6 +226,7 @@ export function openLive(httpServer: HttpServer): Live {
     },
     async close() {
       clearInterval(timer)
+      if (blocksTimer !== null) clearTimeout(blocksTimer)
       io.disconnectSockets(true)
       await io.close()
     },

@@ -3,6 +3,7 @@ import { cookies, headers } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { type ReactNode, Suspense } from 'react'
 import { AnomalyWatch } from '@/components/anomalies/anomaly-watch'
+import { BlockWatch } from '@/components/blocks/alerts'
 import { BottomBar } from '@/components/shell/bottom-bar'
 import { LiveBadge } from '@/components/shell/live-badge'
 import { PLACES } from '@/components/shell/navigation'
@@ -53,6 +54,7 @@ export default async function AppLayout({ children }: { children: ReactNode }) {
         <BottomBar allowed={allowed} />
       </Suspense>
       <AnomalyWatch />
+      <BlockWatch />
     </div>
   )
 }

@@ -15,6 +15,7 @@ import { Dialog } from '../ui/dialog.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
+import { AlertList } from './alerts.tsx'
 import { Box } from './box.tsx'
 import { ApproveDialog, WithdrawDialog } from './decide.tsx'
 import { DeviceText, Hash } from './device-text.tsx'
@@ -73,6 +74,7 @@ export function BlockPage({ id }: { id: string }) {
 function Card({ block }: { block: Block }) {
   return (
     <article className="@container flex flex-col gap-4" aria-label={block.sentence}>
+      <AlertList alerts={block.alerts} />
       <Head block={block} />
       <div className="grid gap-4 @4xl:grid-cols-[minmax(0,1fr)_320px]">
         <div className="flex min-w-0 flex-col gap-4">

@@ -13,6 +13,7 @@ import { Button } from '../ui/button.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
+import { AlertBadges } from './alerts.tsx'
 import { BlockMark, DeviceMark } from './marks.tsx'
 import { byUrgency, ENDED_STATES, LIVE_STATES, PENDING_STATES, shareOver, timeLeft } from './model.ts'
 
@@ -141,6 +142,7 @@ function Row({ block, now }: { block: BlockSummary; now: number }) {
           <p className="mb-1 flex flex-wrap items-center gap-2">
             <BlockMark state={block.state} />
             {block.emergencyReason === null ? null : <Badge tone="warn">Emergency</Badge>}
+            <AlertBadges alerts={block.alerts} />
             {block.actions.includes('approve') ? <Badge tone="accent">You can approve</Badge> : null}
           </p>
           <Link
