@@ -51,6 +51,7 @@ export async function approved(pool: Pool, match: Partial<BlockMatchShape>, devi
 export async function onTheirWay(
   pool: Pool,
   blocks: readonly { id: string; src: string; devices: readonly { id: string; dialect: string }[]; seconds: number }[],
+  firstSlot?: number,
 ): Promise<void> {
   const known = dialects()
   const rows = blocks.map(({ id, src, devices, seconds }) => ({
@@ -74,8 +75,13 @@ export async function onTheirWay(
      from jsonb_array_elements($1::jsonb) b`,
     [JSON.stringify(rows)],
   )
-  const carried = rows.flatMap(({ id, intent, devices }, slot) =>
+  const { rows: used } = await pool.query<{ next: number }>(
+    'select coalesce(max(slot) + 1, 0)::int as next from block_device where removed_at is null',
+  )
+  const from = firstSlot ?? used[0]?.next ?? 0
+  const carried = rows.flatMap(({ id, intent, devices }, i) =>
     devices.map((device) => {
+      const slot = (from + i) % 10_000
       const text = known.get(device.dialect)?.render(intent, slot)
       return { block: id, device: device.id, slot, apply: text?.apply ?? '', undo: text?.undo ?? '' }
     }),

@@ -14,19 +14,29 @@ export interface Driver {
 
 const TIMEOUT_MS = 15_000
 const NOT_THERE = /No such file or directory/
+/** What `ip` says of a namespace that is not there: nft was never asked. */
+const NO_NAMESPACE = /Cannot open network namespace/
 
 /** nft through `prefix`, which says where it runs. The text goes to its standard input: one transaction. */
 function nftables(prefix: readonly string[], remote: boolean): Driver {
   // Over SSH the words are joined for the other side's shell; these are constants of ours, and hold nothing a shell acts on.
   const command = (argv: readonly string[]) => (remote ? [...prefix, argv.join(' ')] : [...prefix, ...argv])
-  const send = (text: string) => run(command(['nft', '-f', '-']), baseRuleset() + text, TIMEOUT_MS).then(() => undefined)
+  const ask = async (argv: readonly string[], input: string) => {
+    try {
+      return await run(command(argv), input, TIMEOUT_MS)
+    } catch (error) {
+      if (error instanceof DeviceError && NO_NAMESPACE.test(error.message)) throw new DeviceError(error.message, true, error)
+      throw error
+    }
+  }
+  const send = (text: string) => ask(['nft', '-f', '-'], baseRuleset() + text).then(() => undefined)
   return {
     apply: send,
     undo: send,
     async list() {
       let text: string
       try {
-        text = await run(command(LIST_ARGV), '', TIMEOUT_MS)
+        text = await ask(LIST_ARGV, '')
       } catch (error) {
         // The whole table is gone: nothing of ours is there.
         if (error instanceof DeviceError && !error.unreachable && NOT_THERE.test(error.message)) return []

@@ -39,8 +39,8 @@ export interface EnforceSettings {
   reconcileMs: number
   /** How long matched traffic must be absent before a block counts as proven. */
   quietMs: number
-  /** When people are told that something is wrong; default: the guarantees' 60 s. */
-  watch?: WatchSettings
+  /** When people are told that something is wrong; default: the guarantees' 60 s. Null: another process tells them. */
+  watch?: WatchSettings | null
   /** How devices are spoken to; for tests that stand in between. */
   driverFor?: typeof driverFor
 }
@@ -262,8 +262,9 @@ export class Enforce implements Component {
     return block.state === 'applying' && !over && carried.state !== 'applied' ? 'apply' : null
   }
 
-  /** Everything that one device is to be told: what is over first. */
+  /** Everything that one device is to be told: what is over first. Nothing when the log would not take what is to be said of it afterwards. */
   async #device(device: DeviceRow, lane: Lane, driver: Driver, work: readonly Work[], reconcile: boolean): Promise<void> {
+    if (work.some((one) => this.#due(one, device.id) !== null)) await auditTakesEntries(this.#pool)
     for (const wanted of ['undo', 'apply'] as const)
       for (const one of work) {
         const carried = one.devices.find((each) => each.device_id === device.id)
@@ -347,7 +348,8 @@ export class Enforce implements Component {
 
   /** Tell people what is wrong for too long. */
   async #watch(): Promise<void> {
-    if (Date.now() - this.#watchedAt < WATCH_MS) return
+    const { watch = WATCH_DEFAULTS } = this.#settings
+    if (watch === null || Date.now() - this.#watchedAt < WATCH_MS) return
     this.#watchedAt = Date.now()
     let notifications: NotificationSettings = NO_NOTIFICATIONS
     try {
@@ -355,7 +357,7 @@ export class Enforce implements Component {
     } catch (error) {
       this.#reporter.limited('error', 'enforce-notifications', { err: error }, 'the setting notifications cannot be used')
     }
-    this.#alerts = await watchBlocks(this.#pool, (alert) => alertMessages(alert, notifications), this.#settings.watch ?? WATCH_DEFAULTS)
+    this.#alerts = await watchBlocks(this.#pool, (alert) => alertMessages(alert, notifications), watch)
   }
 
   async #tried(device: DeviceRow, lane: Lane, blockId: string | null, step: () => Promise<void>): Promise<DeviceAnswer> {

@@ -390,7 +390,9 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
   const seen = watched ? await leaksOf(pool, work, exporters, { start, from, fresh, to: null }) : []
   const recent = seen.filter((leak) => leak.fresh > 0)
   const { rows } = await pool.query<{ alive: boolean }>(
-    'select coalesce(bool_or(last_seen >= $2), false) as alive from exporter where id = any($1::int[])',
+    // What the inventory says is up to half a minute old; flows say it at once.
+    `select coalesce(bool_or(last_seen >= $2), false) or exists (select from flow where exporter_id = any($1::int[]) and time >= $2) as alive
+     from exporter where id = any($1::int[])`,
     [exporters, new Date(since.getTime() + settings.quietMs)],
   )
   const last = Math.max(0, ...recent.map(({ last, received }) => Math.max(last.getTime(), received.getTime())))
