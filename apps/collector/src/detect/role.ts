@@ -10,6 +10,7 @@ import {
   storeParent,
   trackedAnomalies,
 } from '@weir/db/ingest'
+import { deliverSystemMessages } from '@weir/db/commands'
 import { homeNetworks, setting } from '@weir/db/queries'
 import {
   type Anomaly,
@@ -394,6 +395,8 @@ export class DetectRole {
           )
         return outcome
       })
+      // Whoever tests has just changed the settings: they are read again for each.
+      await deliverSystemMessages(this.#pool, async (due) => deliver(due, readNotifications(await setting(this.#pool, 'notifications'))))
     } catch (error) {
       this.#log('warn', 'notify', { error: text(error) }, 'the outbox of notifications cannot be read; tried again')
     } finally {
