@@ -1,3 +1,4 @@
+import { deliverSystemMessages } from '@weir/db/commands'
 import { createPool, type Pool } from '@weir/db/connection'
 import {
   activeSuppressions,
@@ -10,7 +11,6 @@ import {
   storeParent,
   trackedAnomalies,
 } from '@weir/db/ingest'
-import { deliverSystemMessages } from '@weir/db/commands'
 import { homeNetworks, setting } from '@weir/db/queries'
 import {
   type Anomaly,
