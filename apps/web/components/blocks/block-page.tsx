@@ -240,7 +240,9 @@ function Devices({ block }: { block: Block }) {
                 </p>
               ) : null}
               <details open={device.state === 'manual' || block.state === 'pending_approval'}>
-                <summary className="w-fit cursor-pointer rounded-sm text-[12.5px] text-accent">Exact text</summary>
+                <summary className="w-fit cursor-pointer rounded-sm text-[12.5px] text-accent max-sm:flex max-sm:min-h-11 max-sm:items-center max-sm:pr-4">
+                  <span>Exact text</span>
+                </summary>
                 <div className="mt-2">
                   <DeviceText
                     device={device.name}
