@@ -13,9 +13,17 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /** Program → Debian package. */
-const PACKAGES = { softflowd: 'softflowd', pmacctd: 'pmacct', nfcapd: 'nfdump', nfdump: 'nfdump', sfcapd: 'nfdump-sflow' } as const
+const PACKAGES = {
+  softflowd: 'softflowd',
+  pmacctd: 'pmacct',
+  nfcapd: 'nfdump',
+  nfdump: 'nfdump',
+  sfcapd: 'nfdump-sflow',
+  stunnel4: 'stunnel4',
+  openssl: 'openssl',
+} as const
 export type Tool = keyof typeof PACKAGES
-export const TOOLS: readonly Tool[] = ['softflowd', 'pmacctd', 'nfcapd', 'nfdump', 'sfcapd']
+export const TOOLS: readonly Tool[] = ['softflowd', 'pmacctd', 'nfcapd', 'nfdump', 'sfcapd', 'stunnel4', 'openssl']
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/weir-tools', import.meta.url))
 const unpacked = path.join(cache, 'root')
