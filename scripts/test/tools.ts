@@ -19,6 +19,8 @@ const PACKAGES = {
   nfcapd: 'nfdump',
   nfdump: 'nfdump',
   sfcapd: 'nfdump-sflow',
+  stunnel4: 'stunnel4',
+  openssl: 'openssl',
   // What blocks are put on.
   nft: 'nftables',
   sshd: 'openssh-server',
@@ -34,6 +36,8 @@ export const TOOLS: readonly Tool[] = [
   'nfcapd',
   'nfdump',
   'sfcapd',
+  'stunnel4',
+  'openssl',
   'nft',
   'sshd',
   'ssh',

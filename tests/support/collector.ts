@@ -9,14 +9,16 @@ import { Hopeless, until } from './wait.ts'
 export interface RunningCollector {
   pool: Pool
   netflow: number
+  /** UDP, and TCP or TLS. */
+  ipfix: number
   sflow: number
   metrics: number
   program: Program
   stop(): Promise<void>
 }
 
-/** Weir's own collector on a database of its own: the program that runs in production, without the web app. */
-export async function startCollector(name: string): Promise<RunningCollector> {
+/** Weir's own collector on a database of its own: the program that runs in production, without the web app. `env` adds settings. */
+export async function startCollector(name: string, env: NodeJS.ProcessEnv = {}): Promise<RunningCollector> {
   const folder = newFolder(name)
   const database = await startEmbedded({ dataDir: folder.path })
   await migrate(database.url)
@@ -31,6 +33,7 @@ export async function startCollector(name: string): Promise<RunningCollector> {
       WEIR_IPFIX_PORT: String(ipfix),
       WEIR_SFLOW_PORT: String(sflow),
       WEIR_METRICS_PORT: String(metrics),
+      ...env,
     },
   })
   const pool = createPool({ connectionString: database.url, applicationName: 'weir-test', max: 2, onError: () => undefined })
@@ -49,5 +52,5 @@ export async function startCollector(name: string): Promise<RunningCollector> {
     await stop()
     throw error
   }
-  return { pool, netflow, sflow, metrics, program, stop }
+  return { pool, netflow, ipfix, sflow, metrics, program, stop }
 }

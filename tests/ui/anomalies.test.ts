@@ -5,9 +5,11 @@ import {
   byUrgency,
   explorerQuery,
   isOpen,
+  kin,
   lastedSeconds,
   leadingEmpty,
   listParams,
+  onCallOrder,
   openCounts,
   openGroups,
   step,
@@ -15,7 +17,7 @@ import {
   withoutRadiation,
 } from '../../apps/web/components/anomalies/model.ts'
 import { DETECTOR_IDS, runbookOf } from '../../apps/web/components/anomalies/runbooks.ts'
-import { amount, partText, timesExpected } from '../../apps/web/components/anomalies/words.ts'
+import { amount, axisUnit, partText, timesExpected, usual } from '../../apps/web/components/anomalies/words.ts'
 import { DETECTORS } from '../../packages/detection/src/finding.ts'
 
 const NOW = Date.parse('2026-11-21T00:00:00Z')
@@ -77,6 +79,23 @@ describe('what asks for somebody', () => {
     expect(rows.toSorted(byUrgency).map((row) => row.id)).toEqual(['worst', 'new', 'old', 'taken', 'info'])
   })
 
+  it('puts what goes on before what has just ended, and apart what was over long ago', () => {
+    const ended = (minutes: number) => new Date(NOW - minutes * 60_000).toISOString()
+    const groups = openGroups([
+      anomaly('warning, going on'),
+      anomaly('critical, just over', { severity: 'critical', ended: ended(14) }),
+      anomaly('critical, long over', { severity: 'critical', ended: ended(16) }),
+      anomaly('longer over', { ended: ended(600) }),
+      // One member that goes on keeps the matter open.
+      anomaly('half over', { ended: ended(600), group: 'shared' }),
+      anomaly('half on', { group: 'shared', severity: 'critical' }),
+    ])
+    const { present, past } = onCallOrder(groups, NOW)
+    expect(present.map((group) => group.head.id)).toEqual(['half on', 'warning, going on', 'critical, just over'])
+    expect(past.map((group) => group.head.id)).toEqual(['critical, long over', 'longer over'])
+    expect(onCallOrder(groups, 0).past).toEqual([])
+  })
+
   it('is written once before the title of the tab', () => {
     expect(titled('Flows · Weir', 3)).toBe('(3) Flows · Weir')
     expect(titled('(3) Flows · Weir', 12)).toBe('(12) Flows · Weir')
@@ -107,6 +126,23 @@ describe('the list', () => {
     ]
     const { rows: kept, radiation, sources } = withoutRadiation(rows)
     expect([kept.map((row) => row.id), radiation.length, sources]).toEqual([['a'], 2, 42])
+  })
+
+  it('shows 200 hosts of one kind and severity as one line, and four as four', () => {
+    const storm = Array.from({ length: 200 }, (_, n) => anomaly(`s${n}`, { detector: 'lateral', actor: `10.0.0.${n}` }))
+    const few = Array.from({ length: 4 }, (_, n) => anomaly(`f${n}`, { detector: 'beacon' }))
+    const taken = anomaly('taken', { detector: 'lateral', state: 'acknowledged' })
+    const [first, ...rest] = storm
+    const list = kin([anomaly('worst', { severity: 'critical' }), ...(first === undefined ? [] : [first]), ...few, ...rest, taken])
+    expect(list.map((one) => (one.kind === 'one' ? one.row.id : `${one.rows.length} like ${one.rows[0]?.id}`))).toEqual([
+      'worst',
+      '200 like s0',
+      'f0',
+      'f1',
+      'f2',
+      'f3',
+      'taken',
+    ])
   })
 
   it('is walked with j and k, and stays at its ends', () => {
@@ -156,6 +192,13 @@ describe('the card', () => {
     expect(amount('SYN/s', 1883)).toBe('1,883 SYN/s')
     expect(amount('share', 0.101)).toBe('10.1 %')
     expect(amount('ports', null)).toBe('–')
+    expect([usual('packets/s', 0.02), usual('packets/s', 12), usual('share', 0), usual('B', null)]).toEqual([
+      'none',
+      '12 pkt/s',
+      '0 %',
+      '–',
+    ])
+    expect([axisUnit('packets/s'), axisUnit('bit/s')]).toEqual(['pkt/s', 'bit/s'])
     expect(timesExpected(812, 24)).toBe('33.8 × usual')
     expect(timesExpected(812, 0)).toBeNull()
     expect(timesExpected(10, 24)).toBeNull()
@@ -164,6 +207,9 @@ describe('the card', () => {
   it('names ports and keeps unknown dimensions as they are', () => {
     expect(partText('src_port', '53')).toEqual({ text: '53 dns', filter: 'src_port = 53' })
     expect(partText('src_addr', '192.0.2.0/24')).toEqual({ text: '192.0.2.0/24', filter: 'src_addr = 192.0.2.0/24' })
+    expect(partText('src_port', '17/53')).toEqual({ text: '53 dns · UDP', filter: 'proto = 17 and src_port = 53' })
+    expect(partText('src_port', '6/44614')).toEqual({ text: '44614 · TCP', filter: 'proto = 6 and src_port = 44614' })
+    expect(partText('src_net', '198.18.35.0/24')).toEqual({ text: '198.18.35.0/24', filter: 'src_addr = 198.18.35.0/24' })
     expect(partText('something', 'x')).toEqual({ text: 'x', filter: null })
   })
 
@@ -172,6 +218,8 @@ describe('the card', () => {
     const query = new URLSearchParams(explorerQuery(explorer, 3))
     expect(query.get('filter')).toBe(explorer.filter)
     expect([query.get('from'), query.get('to')]).toEqual(['2026-11-20T23:47:00Z', '2026-11-20T23:54:00Z'])
+    const exactly = new URLSearchParams(explorerQuery(explorer, 0))
+    expect([exactly.get('from'), exactly.get('to')]).toEqual([explorer.from, explorer.to])
   })
 
   it('leaves out the empty hours before the first flow, but not all of them', () => {

@@ -58,6 +58,7 @@ export class Caller {
   readonly web: Web
   cookie: string | null = null
   readonly token: string | null
+  #stepUp: string | null = null
 
   constructor(web: Web, token: string | null = null) {
     this.web = web
@@ -68,7 +69,7 @@ export class Caller {
   async ask(method: string, target: string, body?: unknown, headers: Record<string, string | undefined> = {}): Promise<Response> {
     const unsafe = method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
     const all: Record<string, string | undefined> = {
-      ...(this.cookie === null ? {} : { cookie: this.cookie }),
+      ...(this.cookie === null ? {} : { cookie: this.#stepUp === null ? this.cookie : `${this.cookie}; ${this.#stepUp}` }),
       ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
       ...(unsafe ? { origin: this.web.url } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -83,10 +84,19 @@ export class Caller {
     const cookies = response.headers.getSetCookie()
     for (const cookie of cookies) {
       const [pair = ''] = cookie.split(';')
+      if (pair.includes('weir-step-up=')) this.#stepUp = pair
       if (!pair.includes('weir-session=')) continue
       this.cookie = /max-age=0\b/i.test(cookie) ? null : pair
+      this.#stepUp = null
     }
     return response
+  }
+
+  /** Show the password once more, or a code; decisions are let through for five minutes. */
+  async confirm(shown: { password: string } | { code: string } = { password: PASSWORD }): Promise<this> {
+    const response = await this.ask('POST', '/api/v1/step-up', shown)
+    if (response.status !== 200) throw new Error(`not confirmed: ${await response.text()}`)
+    return this
   }
 
   get(target: string): Promise<Response> {

@@ -5,6 +5,11 @@ import type { Component } from './component.ts'
 import type { Reporter } from './reporter.ts'
 
 const SAVE_MS = 30_000
+/** A new template is on the disk this soon: a crash costs the others nothing, and this one only what it announced within that time. */
+const SAVE_CHANGED_MS = 2_000
+const LOOK_MS = 500
+/** Saving takes at most this share of the time, however many templates change. */
+const SAVE_SHARE = 1 / 50
 const MAX_OCTETS = 256 * 1024 * 1024
 
 /**
@@ -18,16 +23,54 @@ export class DecoderState implements Component {
   readonly #reporter: Reporter
   #timer: NodeJS.Timeout | null = null
   #saved = ''
+  #savedAt = 0
+  #saveTook = 0
+  /** What the templates' counters came to when they were saved. */
+  #savedChanges = 0
+  /** Sets that waited in vain, as far as they were told. */
+  #toldExpired = 0
 
   constructor(dataDir: string, decoder: Decoder, reporter: Reporter) {
     this.#path = join(dataDir, 'templates', 'state')
     this.#decoder = decoder
     this.#reporter = reporter
+    // waiting = replayed + expired + still waiting; what was refused for want of room never waited.
+    reporter.counter('parked_sets_total', 'Data sets that came before their template, by what became of them.', ['outcome'], () => {
+      const { parked, replayed, expiredAge, refusedSpace } = decoder.parkingCounters
+      return [
+        [{ outcome: 'parked' }, parked],
+        [{ outcome: 'replayed' }, replayed],
+        [{ outcome: 'expired' }, expiredAge],
+        [{ outcome: 'refused' }, refusedSpace],
+      ]
+    })
+    reporter.gauge('parked_sets_waiting', 'Data sets that wait for their template now.', [], () => [[{}, decoder.parkingCounters.waiting]])
+    reporter.counter('templates_total', 'Templates by what happened to them.', ['event'], () =>
+      Object.entries(decoder.templateCounters).map(([event, n]) => [{ event }, n]),
+    )
   }
 
   async start(): Promise<void> {
     this.#restore()
-    this.#timer = setInterval(() => this.save(), SAVE_MS)
+    this.#savedChanges = this.#changes
+    this.#savedAt = Date.now()
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+  }
+
+  get #changes(): number {
+    const { defined, redefined, withdrawn } = this.#decoder.templateCounters
+    return defined + redefined + withdrawn
+  }
+
+  #look(): void {
+    const { expiredAge } = this.#decoder.parkingCounters
+    if (expiredAge > this.#toldExpired) {
+      this.#reporter.log.warn({ sets: expiredAge - this.#toldExpired, total: expiredAge }, 'data was given up: its template never came')
+      this.#toldExpired = expiredAge
+    }
+    const age = Date.now() - this.#savedAt
+    const due = this.#changes === this.#savedChanges ? SAVE_MS : Math.max(SAVE_CHANGED_MS, this.#saveTook / SAVE_SHARE)
+    if (age >= due || age < 0) this.save()
   }
 
   #restore(): void {
@@ -56,6 +99,9 @@ export class DecoderState implements Component {
 
   /** Write the state if it changed. A failure is logged and tried again at the next interval. */
   save(): void {
+    const began = performance.now()
+    this.#savedAt = Date.now()
+    this.#savedChanges = this.#changes
     try {
       const state = this.#decoder.snapshot()
       if (state === this.#saved) return
@@ -72,10 +118,13 @@ export class DecoderState implements Component {
         'the templates could not be saved; a restart would lose them',
       )
     }
+    this.#saveTook = performance.now() - began
   }
 
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.save()
+    const { waiting } = this.#decoder.parkingCounters
+    if (waiting > 0) this.#reporter.log.warn({ sets: waiting }, 'stopped with data that still waited for its template; it is given up')
   }
 }

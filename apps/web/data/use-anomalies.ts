@@ -26,11 +26,16 @@ export function useAnomalyGroups(params: Params, options: { enabled?: boolean } 
 
 /** The anomalies of one group, newest first. */
 export async function membersOf(params: Params, group: string, signal?: AbortSignal): Promise<AnomalySummary[]> {
+  return (await allOf(params, signal)).filter((anomaly) => anomaly.group === group)
+}
+
+/** Every anomaly that fits, newest first, a thousand at most. */
+export async function allOf(params: Params, signal?: AbortSignal): Promise<AnomalySummary[]> {
   const answer = await fetchJson<AnomaliesAnswer>(PATH, {
     params: { ...params, limit: 1_000 },
     ...(signal === undefined ? {} : { signal }),
   })
-  return answer.anomalies.filter((anomaly) => anomaly.group === group)
+  return answer.anomalies
 }
 
 /** The members of one group; `params` narrow the question to what the group can hold, `group` picks them out. */
@@ -126,5 +131,14 @@ export function useSuppressions(options: { enabled?: boolean } = {}) {
     queryKey: keys.suppressions.all,
     queryFn: ({ signal }) => fetchJson<SuppressionsAnswer>('/api/v1/suppressions', { signal }),
     enabled: options.enabled ?? true,
+  })
+}
+
+/** End a suppression before its time. */
+export function useEndSuppression() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (id: number) => fetchJson<unknown>(`/api/v1/suppressions/${id}`, { method: 'DELETE' }),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.anomalies.all }),
   })
 }

@@ -1,6 +1,6 @@
 'use client'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import type { ExporterObject, ExportersAnswer } from '@weir/db/contracts'
+import type { AdminChange, ExporterObject, ExportersAnswer } from '@weir/db/contracts'
 import { fetchJson } from './fetch-json.ts'
 import { keys } from './keys.ts'
 
@@ -35,5 +35,16 @@ export function useEditInterface() {
       return fetchJson<unknown>(`/api/v1/exporters/${exporterId}/interfaces/${ifIndex}`, { method: 'PATCH', body })
     },
     onSuccess: () => client.invalidateQueries({ queryKey: keys.exporters.all }),
+  })
+}
+
+/** `POST /api/v1/exporters/{id}/retire`: count an exporter as gone, or as in service again; a second admin may have to approve. */
+export function useRetireExporter() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, ...body }: { id: number; retired: boolean; reason: string }) =>
+      fetchJson<{ waiting: AdminChange | null }>(`/api/v1/exporters/${id}/retire`, { method: 'POST', body }),
+    onSuccess: () =>
+      Promise.all([client.invalidateQueries({ queryKey: keys.exporters.all }), client.invalidateQueries({ queryKey: ['settings'] })]),
   })
 }

@@ -1,4 +1,6 @@
 import {
+  AdminChange,
+  AdminChangesAnswer,
   ANOMALY_ACTIONS,
   ANOMALY_STATES,
   AnomaliesAnswer,
@@ -21,6 +23,8 @@ import {
   GraphAnswer,
   HealthAnswer,
   METRICS,
+  NotificationAnswer,
+  NotificationBody,
   ProtectedPrefixBody,
   ProtectedPrefixesAnswer,
   RequestBlockBody,
@@ -31,8 +35,11 @@ import {
   Simulation,
   SuppressionShape,
   SuppressionsAnswer,
+  TestMessage,
+  TestMessageBody,
   TimeseriesAnswer,
   TopAnswer,
+  Waiting,
   WithdrawBlockBody,
 } from '@weir/db/contracts'
 import { z } from 'zod'
@@ -145,6 +152,11 @@ const ahead = z.iso
   .transform((text) => new Date(text))
   .meta({ override: { type: 'string', format: 'date-time' } })
 const role = z.enum(ROLES)
+const TWO_PERSONS = 'Where two admins are asked for, the answer is 202 with the change that waits.'
+const reason = z.string().trim().min(1, 'must say why').max(200, 'must be at most 200 characters')
+const Decided = z
+  .object({ waiting: AdminChange.nullable().meta({ description: 'The change that waits for a second admin; null: it is done.' }) })
+  .meta({ id: 'Decided' })
 const name = z.string().trim().min(1, 'must not be empty').max(100, 'must be at most 100 characters')
 const optionalName = z.string().trim().max(200, 'must be at most 200 characters').nullable()
 const email = z
@@ -156,6 +168,11 @@ const password = z
   .min(PASSWORD_MIN, `must have at least ${PASSWORD_MIN} characters`)
   .max(PASSWORD_MAX, `must have at most ${PASSWORD_MAX} characters`)
 const time = z.iso.datetime()
+/** What a person types of the second factor; blanks and hyphens do not matter. */
+const code = z
+  .string()
+  .max(60)
+  .meta({ description: 'Six digits of the app, or a recovery code.', examples: ['123 456'] })
 
 export const ServiceRuleInput = z
   .strictObject({
@@ -193,6 +210,7 @@ export const User = z
     email: z.string(),
     role,
     disabled: z.boolean(),
+    secondFactor: z.boolean().meta({ description: 'Signing in asks for a code beside the password.' }),
     createdAt: time,
     lastSeenAt: time.nullable(),
   })
@@ -224,6 +242,12 @@ export const NewToken = z
   })
   .meta({ id: 'NewToken' })
 export const NewInvitation = z.object({ id: z.number(), url: z.string(), expiresAt: time }).meta({ id: 'NewInvitation' })
+export const SecondFactorState = z
+  .object({ on: z.boolean(), since: time.nullable(), recoveryCodesLeft: z.number() })
+  .meta({ id: 'SecondFactorState' })
+export const RecoveryCodes = z
+  .object({ recoveryCodes: z.array(z.string()).meta({ description: 'Each works once, in place of a code. Shown this once.' }) })
+  .meta({ id: 'RecoveryCodes' })
 export const Profile = z
   .object({
     kind: z.enum(['session', 'token']),
@@ -493,17 +517,93 @@ export const API = {
   'POST /api/v1/devices': {
     tag: 'inventory',
     summary: 'Add a device, or change all of one',
-    description: 'Holds no secrets: keys are files of the machine that enforces.',
+    description: `Holds no secrets: keys are files of the machine that enforces. ${TWO_PERSONS}`,
     body: DeviceBody,
-    answer: DeviceShape,
+    answer: z.union([DeviceShape, Waiting]),
+  },
+  'DELETE /api/v1/devices/{id}': {
+    tag: 'inventory',
+    summary: 'Take a device out',
+    description: `Refused while it holds a live block or one waits to go there. Its past blocks keep its name. ${TWO_PERSONS}`,
+    path: z.object({ id: z.string().max(63) }),
+    query: z.strictObject({ reason }),
+    answer: Decided,
   },
   'GET /api/v1/protected-prefixes': { tag: 'inventory', summary: 'What no block may touch', answer: ProtectedPrefixesAnswer },
   'POST /api/v1/protected-prefixes': {
     tag: 'inventory',
     summary: 'Protect a network from blocks',
+    description: TWO_PERSONS,
     body: ProtectedPrefixBody,
-    answer: z.object({ prefix: z.string() }).meta({ id: 'ProtectedPrefix' }),
+    answer: z.union([z.object({ prefix: z.string() }).meta({ id: 'ProtectedPrefix' }), Waiting]),
     status: 201,
+  },
+  'DELETE /api/v1/protected-prefixes': {
+    tag: 'inventory',
+    summary: "Take a network off the site's list",
+    description: `What is built in or known to Weir cannot be removed. ${TWO_PERSONS}`,
+    query: z.strictObject({
+      prefix: z
+        .string()
+        .max(60)
+        .meta({ examples: ['192.0.2.0/24'] }),
+      reason,
+    }),
+    answer: Decided,
+  },
+  'GET /api/v1/admin-changes': {
+    tag: 'inventory',
+    summary: 'Changes that wait for a second admin, and those decided lately',
+    answer: AdminChangesAnswer,
+  },
+  'POST /api/v1/admin-changes/{id}/approve': {
+    tag: 'inventory',
+    summary: "Agree to another admin's change, which does it",
+    description: 'Needs your password or a code within five minutes.',
+    path: z.object({ id }),
+    body: z.strictObject({}),
+    answer: AdminChange,
+  },
+  'POST /api/v1/admin-changes/{id}/withdraw': {
+    tag: 'inventory',
+    summary: "Take your own change back, or refuse another admin's",
+    path: z.object({ id }),
+    body: z.strictObject({ reason }),
+    answer: AdminChange,
+  },
+  'PUT /api/v1/admin-changes/two-persons': {
+    tag: 'inventory',
+    summary: 'Ask two admins for such changes, or let one decide',
+    description: `It only matters while there are two admins or more. ${TWO_PERSONS}`,
+    body: z.strictObject({ on: z.boolean() }),
+    answer: Decided,
+  },
+  'GET /api/v1/notifications': {
+    tag: 'system',
+    summary: 'Where messages go, and how sending went lately',
+    description: 'Without secrets: of a webhook only its origin is told.',
+    answer: NotificationAnswer,
+  },
+  'PUT /api/v1/notifications': {
+    tag: 'system',
+    summary: 'Set where messages go',
+    description: 'All of it; a secret that is left out stays as it is.',
+    body: NotificationBody,
+    answer: NotificationAnswer,
+  },
+  'POST /api/v1/notifications/test': {
+    tag: 'system',
+    summary: 'Send a test message, as a real one goes',
+    description: 'By the process that sends all messages, tried once; ask for the outcome with its number.',
+    body: TestMessageBody,
+    answer: TestMessage,
+    status: 201,
+  },
+  'GET /api/v1/notifications/test/{id}': {
+    tag: 'system',
+    summary: 'What became of a test message',
+    path: z.object({ id }),
+    answer: TestMessage,
   },
   'GET /api/v1/exporters': {
     tag: 'inventory',
@@ -516,6 +616,14 @@ export const API = {
     path: z.object({ id }),
     body: z.strictObject({ name: optionalName.meta({ description: 'null or empty takes the name away.' }) }),
     answer: null,
+  },
+  'POST /api/v1/exporters/{id}/retire': {
+    tag: 'inventory',
+    summary: 'Count an exporter as gone, or as in service again',
+    description: `A retired one is no fault when it is silent, and blocks may touch its address. What it sends is stored all the same. ${TWO_PERSONS}`,
+    path: z.object({ id }),
+    body: z.strictObject({ retired: z.boolean(), reason }),
+    answer: Decided,
   },
   'PATCH /api/v1/exporters/{id}/interfaces/{ifIndex}': {
     tag: 'inventory',
@@ -586,15 +694,18 @@ export const API = {
   'POST /api/v1/session': {
     tag: 'accounts',
     summary: 'Sign in; the session is a cookie',
-    body: z.strictObject({ email: z.string().max(200), password: z.string().max(1_000) }),
+    description:
+      'Who has a second factor needs `code` too: six digits of the app, or a recovery code. Without it the answer is 401 `second-factor-required`, ' +
+      'and nothing is begun: send all three together.',
+    body: z.strictObject({ email: z.string().max(200), password: z.string().max(1_000), code: code.optional() }),
     answer: null,
   },
   'DELETE /api/v1/session': { tag: 'accounts', summary: 'Sign out', answer: null },
   'POST /api/v1/step-up': {
     tag: 'accounts',
-    summary: 'Show your password again, before a decision',
-    description: 'Holds for five minutes, for this session and this browser. Wrong passwords count as wrong sign-ins do.',
-    body: z.strictObject({ password: z.string().max(1_000) }),
+    summary: 'Show your password or a code of your second factor again, before a decision',
+    description: 'Holds for five minutes, for this session and this browser. Wrong ones count as wrong sign-ins do.',
+    body: z.union([z.strictObject({ password: z.string().max(1_000) }), z.strictObject({ code })]),
     answer: z.object({ until: time }).meta({ id: 'SteppedUp' }),
   },
   'GET /api/v1/audit': {
@@ -651,6 +762,41 @@ export const API = {
     body: z.strictObject({ current: z.string().max(1_000), password }),
     answer: null,
   },
+  'GET /api/v1/profile/second-factor': { tag: 'accounts', summary: 'Whether you have a second factor', answer: SecondFactorState },
+  'POST /api/v1/profile/second-factor': {
+    tag: 'accounts',
+    summary: 'Begin a second factor: a secret for your app',
+    description: 'Needs your password within five minutes. It asks for nothing until you confirm it with a code.',
+    body: z.strictObject({}),
+    answer: z
+      .object({
+        secret: z.string().meta({ description: 'Base32, for typing.' }),
+        uri: z.string().meta({ description: 'otpauth: address, for a QR code.' }),
+      })
+      .meta({ id: 'SecondFactorBegun' }),
+    status: 201,
+  },
+  'POST /api/v1/profile/second-factor/confirm': {
+    tag: 'accounts',
+    summary: 'Turn your second factor on with a code of your app',
+    description: 'Ends every other session of yours. The recovery codes are shown this once.',
+    body: z.strictObject({ code }),
+    answer: RecoveryCodes,
+  },
+  'POST /api/v1/profile/second-factor/recovery-codes': {
+    tag: 'accounts',
+    summary: 'Make new recovery codes; the old ones end',
+    description: 'Needs your password or a code within five minutes.',
+    body: z.strictObject({}),
+    answer: RecoveryCodes,
+    status: 201,
+  },
+  'DELETE /api/v1/profile/second-factor': {
+    tag: 'accounts',
+    summary: 'Turn your second factor off',
+    description: 'Needs your password or a code within five minutes.',
+    answer: null,
+  },
   'GET /api/v1/users': { tag: 'accounts', summary: 'Accounts and open invitations', answer: Users },
   'PATCH /api/v1/users/{id}': {
     tag: 'accounts',
@@ -660,6 +806,13 @@ export const API = {
     body: z
       .strictObject({ role: role.optional(), disabled: z.boolean().optional() })
       .refine((change) => change.role !== undefined || change.disabled !== undefined, 'must name at least one of role, disabled'),
+    answer: null,
+  },
+  'DELETE /api/v1/users/{id}/second-factor': {
+    tag: 'accounts',
+    summary: "Take away someone's second factor, for whoever lost the app and the recovery codes",
+    description: 'Needs your password or a code within five minutes. Their sessions end. Never your own: turn that off in your profile.',
+    path: z.object({ id: z.string().max(100) }),
     answer: null,
   },
   'POST /api/v1/users/invitations': {

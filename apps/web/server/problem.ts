@@ -56,6 +56,8 @@ const TITLES: Record<string, string> = {
   'wrong-password': 'Sign-in failed',
   'too-many-tries': 'Too many tries',
   'step-up-required': 'Confirm that it is you',
+  'second-factor-required': 'One more step',
+  'wrong-code': 'The code is not right',
   'internal-error': 'The server failed',
 }
 

@@ -1,9 +1,11 @@
-import { endSession, recordAudit, recordSignIn, recordSignInRefused } from '@weir/db/commands'
+import { endSession, recordAudit, recordSignIn, recordSignInRefused, secondFactorSignIn } from '@weir/db/commands'
 import { actorOf } from './actor.ts'
 import { CLIENT_HEADER } from './client-address.ts'
 import { house } from './house.ts'
+import { verifyPassword } from './password.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { Problem } from './problem.ts'
+import { takeCode } from './second-factor.ts'
 import { ABSOLUTE_SECONDS } from './session-life.ts'
 
 /**
@@ -38,8 +40,47 @@ const refused = () =>
     'Check both; capitals count in the password. An admin can send you a new invitation; bin/weir admin link on the Weir host lets an admin in.',
   )
 
+/**
+ * Whoever has a second factor shows both at once: a right password alone begins nothing, neither a session nor half of one, and only tells that a
+ * code is asked for. One hash is computed here as the library computes one for everybody else, so the time taken tells no more than before.
+ */
+async function secondFactor(credentials: { email: string; password: string; code?: string | undefined }, address: string): Promise<void> {
+  const { pool } = house()
+  const known = await secondFactorSignIn(pool, credentials.email)
+  if (known === null) return
+  const right = known.passwordHash !== null && (await verifyPassword({ hash: known.passwordHash, password: credentials.password }))
+  if (!right || known.disabled) {
+    await recordSignInRefused(pool, credentials.email, address)
+    throw refused()
+  }
+  if (credentials.code === undefined || credentials.code.trim() === '') {
+    throw new Problem(
+      401,
+      'second-factor-required',
+      'This account asks for a code too.',
+      'Type the six digits that your app shows, or a recovery code.',
+    )
+  }
+  if (await takeCode(known, credentials.code)) return
+  await recordSignInRefused(pool, credentials.email, address, 'code')
+  throw wrongCode()
+}
+
+/** The code is none, is old, or was used before. */
+export const wrongCode = (status: 401 | 422 = 401): Problem =>
+  new Problem(
+    status,
+    'wrong-code',
+    'The code is not right, or was used before.',
+    'Wait for the next code and type that. Does it stay, look at the clock of your phone; a recovery code works too.',
+    { extra: { parameter: 'code' } },
+  )
+
 /** Sign in and give the answer that carries the cookie; both ways it ends are recorded. Throws the same Problem for every reason of refusal. */
-export async function signIn(headers: Headers, credentials: { email: string; password: string }): Promise<Response> {
+export async function signIn(
+  headers: Headers,
+  credentials: { email: string; password: string; code?: string | undefined },
+): Promise<Response> {
   const { pool } = house()
   const address = headers.get(CLIENT_HEADER) ?? ''
   // Anything longer cannot be a password of ours, and hashing it would be work for nothing.
@@ -47,7 +88,9 @@ export async function signIn(headers: Headers, credentials: { email: string; pas
     await recordSignInRefused(pool, credentials.email, address)
     throw refused()
   }
-  const response = await house().auth.api.signInEmail({ body: credentials, headers: libraryHeaders(headers), asResponse: true })
+  await secondFactor(credentials, address)
+  const body = { email: credentials.email, password: credentials.password }
+  const response = await house().auth.api.signInEmail({ body, headers: libraryHeaders(headers), asResponse: true })
   if (response.ok) {
     await recordSignIn(pool, await sessionSecretOf(response), address)
     return withCookies(response)

@@ -6,7 +6,8 @@ import type { Principal } from './principal.ts'
 import { Problem } from './problem.ts'
 
 /**
- * Step-up: before a block is requested or approved, the person shows the password again, and the session counts as stepped up for five minutes.
+ * Step-up: before a block is requested or approved, the person shows the password or a code of the second factor again, and the session counts as
+ * stepped up for five minutes.
  *
  * The mark is in the session's row; a cookie of its own (random, SameSite=Strict, never sent to other sites' requests) completes it, and an HMAC
  * under the process's secret binds both to the session and the time. So neither a stolen session cookie, nor someone who can write the
@@ -24,12 +25,12 @@ const seal = (secret: string, person: { sessionId: string; userId: string }, coo
     .update(JSON.stringify(['weir step-up', person.sessionId, person.userId, cookie, until.getTime()]))
     .digest()
 
-/** Step `person`'s session up (the caller has checked the password) and give the cookie that completes it, with the end of its time. */
-export async function stepUp(person: Person): Promise<{ until: Date; cookie: string }> {
+/** Step `person`'s session up (the caller has checked what they showed) and give the cookie that completes it, with the end of its time. */
+export async function stepUp(person: Person, by: 'password' | 'code' = 'password'): Promise<{ until: Date; cookie: string }> {
   const { pool, settings } = house()
   const secret = randomBytes(32).toString('base64url')
   const until = new Date(Date.now() + STEP_UP_SECONDS * 1000)
-  await stepUpSession(pool, actorOf(person), { sessionId: person.sessionId, until, seal: seal(settings.secret, person, secret, until) })
+  await stepUpSession(pool, actorOf(person), { sessionId: person.sessionId, until, seal: seal(settings.secret, person, secret, until), by })
   const cookie = `${cookieName()}=${secret}; Path=/; Max-Age=${STEP_UP_SECONDS}; HttpOnly; SameSite=Strict${isHttps() ? '; Secure' : ''}`
   return { until, cookie }
 }
@@ -47,7 +48,7 @@ export async function steppedUpUntil(headers: Headers, person: { sessionId: stri
   return mark.until.getTime()
 }
 
-/** Refuse unless this is a person who showed the password within five minutes. Throws Problem 403 `step-up-required`, for tokens `not-allowed`. */
+/** Refuse unless this is a person who showed the password or a code within five minutes. Throws Problem 403 `step-up-required`, for tokens `not-allowed`. */
 export function requireStepUp(principal: Principal): Person {
   if (principal.kind === 'token') {
     throw new Problem(403, 'not-allowed', 'This needs a person, not a token.', 'Sign in and do it in the browser.')
@@ -56,11 +57,8 @@ export function requireStepUp(principal: Principal): Person {
     throw new Problem(
       403,
       'step-up-required',
-      'This needs your password once more.',
-      'Type your password; it then holds for five minutes.',
-      {
-        title: 'Confirm that it is you',
-      },
+      'This needs your password once more, or a code of your second factor.',
+      'Type your password or a code; it then holds for five minutes.',
     )
   }
   return principal

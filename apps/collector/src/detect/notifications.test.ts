@@ -115,7 +115,10 @@ const local = { allowHttp: true, allowPrivate: true }
 describe('a webhook', () => {
   it('carries the message, its number, and a signature over time and body', async () => {
     const { port, got } = await receiver(200)
-    expect(await deliver(due('webhook:soc'), webhook(`http://127.0.0.1:${port}/x`, local), 1_700_000_000_000)).toEqual({ sent: true })
+    expect(await deliver(due('webhook:soc'), webhook(`http://127.0.0.1:${port}/x`, local), 1_700_000_000_000)).toEqual({
+      sent: true,
+      answer: expect.stringMatching(/^2\d\d/),
+    })
     const [request] = got
     expect(JSON.parse(request?.body ?? '')).toEqual(payload)
     const expected = createHmac('sha256', SECRET).update(`1700000000.${request?.body}`).digest('hex')
@@ -211,7 +214,7 @@ describe('a mail', () => {
   })
   it('tells the sentence and the link; nothing in it forges a header', async () => {
     const { port, mails } = await mailbox()
-    expect(await deliver(due('email'), settings(port))).toEqual({ sent: true })
+    expect(await deliver(due('email'), settings(port))).toEqual({ sent: true, answer: expect.stringMatching(/^2\d\d/) })
     const [mail = ''] = mails
     const [head = '', body = ''] = mail.split(/\n\n(.*)/s)
     expect(head).toMatch(/^Subject: \[Weir page\] critical ddos at 203\.0\.113\.10/m)

@@ -1,3 +1,4 @@
+import { deliverSystemMessages } from '@weir/db/commands'
 import { createPool, type Pool } from '@weir/db/connection'
 import {
   activeSuppressions,
@@ -394,6 +395,8 @@ export class DetectRole {
           )
         return outcome
       })
+      // Whoever tests has just changed the settings: they are read again for each.
+      await deliverSystemMessages(this.#pool, async (due) => deliver(due, readNotifications(await setting(this.#pool, 'notifications'))))
     } catch (error) {
       this.#log('warn', 'notify', { error: text(error) }, 'the outbox of notifications cannot be read; tried again')
     } finally {

@@ -28,6 +28,18 @@ describe('a table of ranges', () => {
     )
   })
 
+  it('answers the same when asked again, also after addresses that took the slot in between', () => {
+    const builder = new RangeBuilder()
+    for (let i = 0; i < 4096; i++) builder.add(i * 1_048_576, 0, (i + 1) * 1_048_576, 0, i % 251)
+    const table = builder.table4()
+    const expected = (address: number) => Math.floor(address / 1_048_576) % 251
+    // Ten times as many addresses as slots, each asked twice in a row and once more after all others.
+    const addresses = Array.from({ length: 160_000 }, (_, i) => (i * 2_654_435_761) % SPACE)
+    const wrong = (address: number) => table.lookup(address) !== expected(address)
+    expect(addresses.filter((address) => wrong(address) || wrong(address))).toEqual([])
+    expect(addresses.filter(wrong)).toEqual([])
+  })
+
   it('leaves gaps unknown and holds both ends of the space', () => {
     const builder = new RangeBuilder()
     builder.add(0, 0, 256, 0, 7)

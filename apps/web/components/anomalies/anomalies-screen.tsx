@@ -1,10 +1,10 @@
 'use client'
 import { type AnomalySummary, INTERNAL_NETWORKS } from '@weir/db/contracts'
-import { BellRing, Check, ChevronRight, House, Radar, Radio } from 'lucide-react'
+import { BellOff, BellRing, Check, ChevronRight, House, Radar, Radio } from 'lucide-react'
 import Link from 'next/link'
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs'
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
-import { membersOf, useAnomaly, useAnomalyGroups, useAnomalyMembers } from '../../data/use-anomalies.ts'
+import { allOf, membersOf, useAnomaly, useAnomalyGroups, useAnomalyMembers, useSuppressions } from '../../data/use-anomalies.ts'
 import { refused, useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
 import { useExporters } from '../../data/use-exporters.ts'
 import { useMay } from '../../data/use-profile.ts'
@@ -25,6 +25,7 @@ import { AnomalyCard } from './anomaly-card.tsx'
 import { Ends, SeverityMark, StateMark } from './marks.tsx'
 import {
   byUrgency,
+  kin,
   type ListFilter,
   lastedSeconds,
   listParams,
@@ -35,6 +36,7 @@ import {
   withoutRadiation,
 } from './model.ts'
 import { DETECTOR_IDS, detectorName, runbookOf } from './runbooks.ts'
+import { inForce, SuppressionsDrawer } from './suppressions.tsx'
 import { useNow } from './use-now.ts'
 import { STATE_NAMES } from './words.ts'
 
@@ -44,6 +46,7 @@ const KEYS = {
   detector: parseAsString.withDefault(''),
   within: parseAsStringLiteral(WITHIN).withDefault('7d'),
   anomaly: parseAsString,
+  panel: parseAsStringLiteral(['suppressions'] as const),
 }
 const WITHIN_NAMES = { '24h': 'Last 24 hours', '7d': 'Last 7 days', '30d': 'Last 30 days', all: 'All time' } as const
 const SEVERITY_WORDS = { all: 'All', warning: 'Warning up', critical: 'Critical' } as const
@@ -75,13 +78,25 @@ export function AnomaliesScreen() {
   const filtered = keys.state !== 'open' || keys.severity !== 'all' || keys.detector !== '' || keys.within !== '7d'
   const box = useRef<HTMLDivElement>(null)
   const open = (id: string): void => void setKeys({ anomaly: id })
-  useRowKeys(box, keys.anomaly !== null)
+  useRowKeys(box, keys.anomaly !== null || keys.panel !== null)
+  const suppressed = inForce(useSuppressions().data?.suppressions)
 
-  const list = (rows: readonly AnomalySummary[]) => (
+  const list = (rows: readonly AnomalySummary[], goesOn: boolean) => (
     <ul>
-      {rows.map((row) => (
-        <Row key={row.id} anomaly={row} now={now} params={params} opened={keys.anomaly === row.id} onOpen={open} />
-      ))}
+      {kin(rows).map((one) =>
+        one.kind === 'one' ? (
+          <Row key={one.row.id} anomaly={one.row} now={now} params={params} opened={keys.anomaly === one.row.id} onOpen={open} />
+        ) : (
+          <Kind
+            key={one.key}
+            rows={one.rows}
+            now={now}
+            params={{ ...params, active: String(goesOn) }}
+            opened={keys.anomaly}
+            onOpen={open}
+          />
+        ),
+      )}
     </ul>
   )
   return (
@@ -123,7 +138,11 @@ export function AnomaliesScreen() {
           onChange={(within) => void setKeys({ within })}
           options={WITHIN.map((value) => ({ value, label: WITHIN_NAMES[value] }))}
         />
-        <p className="ml-auto flex items-center gap-1.5 text-[12px] text-muted max-lg:hidden">
+        <Button aria-haspopup="dialog" onClick={() => void setKeys({ panel: 'suppressions' })}>
+          <BellOff /> Suppressions
+          {suppressed === null || suppressed === 0 ? null : <span className="text-muted">{exact(suppressed)}</span>}
+        </Button>
+        <p className="ml-auto flex items-center gap-1.5 text-[12px] text-muted max-xl:hidden">
           <Kbd>j</Kbd>
           <Kbd>k</Kbd> move <Kbd>↵</Kbd> open <Kbd>a</Kbd> acknowledge
         </p>
@@ -154,13 +173,13 @@ export function AnomaliesScreen() {
             {active.rows.length === 0 ? (
               <p className="px-4 pb-4 text-[13px] text-muted">Nothing that fits goes on right now.</p>
             ) : (
-              list(active.rows)
+              list(active.rows, true)
             )}
             <More query={going} />
           </Group>
           {ended.rows.length === 0 ? null : (
             <Group title="Over" count={ended.rows.length} more={over.hasNextPage}>
-              {list(ended.rows)}
+              {list(ended.rows, false)}
               <More query={over} />
             </Group>
           )}
@@ -171,6 +190,9 @@ export function AnomaliesScreen() {
       )}
       {failed !== null && loaded ? <p className="text-[12px] text-warn">Not refreshed: {failed.message}</p> : null}
       <SidePanel id={keys.anomaly} onClose={() => void setKeys({ anomaly: null })} />
+      <Dialog open={keys.panel === 'suppressions'} onOpenChange={(shown) => !shown && void setKeys({ panel: null })}>
+        {keys.panel === 'suppressions' ? <SuppressionsDrawer /> : null}
+      </Dialog>
     </div>
   )
 }
@@ -246,9 +268,11 @@ type RowProps = {
   onOpen: (id: string) => void
   /** A member of a group or an effect of another: set in, and without its own members. */
   inner?: boolean
+  /** Under a line that stands for many: set in, with its own members. */
+  nested?: boolean
 }
 
-function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) {
+function Row({ anomaly, now, params, opened, onOpen, inner = false, nested = false }: RowProps) {
   const mayDecide = useMay('risk:decide')
   const acknowledge = useAcknowledge()
   const pending = usePending().has(anomaly.id)
@@ -269,11 +293,11 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
   }
   const toggle = (what: 'members' | 'children') => setShown(shown === what ? null : what)
   return (
-    <li className={cn('border-border border-t', inner && 'bg-bg')}>
+    <li className={cn('border-border border-t', (inner || nested) && 'bg-bg')}>
       <div
         className={cn(
           'group relative grid grid-cols-[20px_minmax(0,1fr)] items-start gap-x-3 gap-y-1 py-2.5 pr-4 pl-4 hover:bg-raised md:grid-cols-[20px_minmax(0,1fr)_104px_84px_116px_96px] ',
-          inner && 'pl-10',
+          (inner || nested) && 'pl-10',
           opened && 'bg-accent-soft hover:bg-accent-soft',
         )}
       >
@@ -330,14 +354,14 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
             <Ago at={Date.parse(anomaly.first_seen)} />
           </span>
           <span className="md:pt-0.5" title="How long it has lasted">
-            {now === 0 ? '' : lastedSeconds(anomaly, now) < 1 ? 'a moment' : duration(lastedSeconds(anomaly, now))}
+            {now === 0 ? '' : lastedSeconds(anomaly, now) < 1 ? 'a moment' : duration(Math.floor(lastedSeconds(anomaly, now)))}
           </span>
           <span>
             <StateMark state={anomaly.state} pending={pending} />
           </span>
           <span className="relative flex justify-end max-md:ml-auto">
             {can ? (
-              <Button size="sm" data-acknowledge className="max-md:h-9 max-md:px-3" onClick={() => void onAcknowledge()}>
+              <Button size="sm" data-acknowledge onClick={() => void onAcknowledge()}>
                 <Check />
                 <span>
                   Ack
@@ -357,13 +381,108 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false }: RowProps) 
   )
 }
 
+/** Many of one kind and severity as one line: what they have in common, and all of them for whoever wants to look. */
+function Kind({
+  rows,
+  now,
+  params,
+  opened,
+  onOpen,
+}: {
+  rows: readonly AnomalySummary[]
+  now: number
+  params: Readonly<Record<string, string>>
+  opened: string | null
+  onOpen: (id: string) => void
+}) {
+  const mayDecide = useMay('risk:decide')
+  const acknowledge = useAcknowledge()
+  const pending = usePending()
+  const [shown, setShown] = useState(false)
+  const [head] = rows
+  if (head === undefined) return null
+  const { detector, severity, state } = head
+  const name = runbookOf(detector).plural
+  const total = rows.reduce((sum, row) => sum + row.members, 0)
+  const ends = new Set(rows.map((row) => row.actor ?? row.target ?? ''))
+  const newest = Math.max(...rows.map((row) => Date.parse(row.first_seen)))
+  const taken = rows.every((row) => pending.has(row.id))
+  const onAcknowledge = async (): Promise<void> => {
+    try {
+      const all = await allOf({ ...params, detector, severity, state: 'new' })
+      acknowledge([...new Set([...rows, ...all].map((one) => one.id))], name)
+    } catch (error) {
+      refused('Not acknowledged', error)
+    }
+  }
+  return (
+    <li className="border-border border-t">
+      <div className="relative grid grid-cols-[20px_minmax(0,1fr)] items-start gap-x-3 gap-y-1 py-2.5 pr-4 pl-4 hover:bg-raised md:grid-cols-[20px_minmax(0,1fr)_104px_84px_116px_96px]">
+        <SeverityMark severity={severity} word={false} className="mt-0.5" />
+        <button
+          type="button"
+          data-row={`kind ${detector} ${severity} ${state}`}
+          aria-expanded={shown}
+          onClick={() => setShown(!shown)}
+          className="flex min-w-0 items-start justify-between gap-2 text-left before:absolute before:inset-0 before:content-[''] focus-visible:outline-offset-4"
+        >
+          <span className="min-w-0">
+            <span className="block font-medium text-[13px]">
+              {exact(total)} × {name.toLowerCase()}
+            </span>
+            <span className="mt-0.5 block text-[13px] text-muted [overflow-wrap:anywhere]">
+              {ends.size === 1 ? (
+                <>
+                  all of <span className="font-mono text-[12.5px]">{[...ends][0]}</span>
+                </>
+              ) : (
+                <>
+                  {exact(ends.size)} hosts, such as <span className="font-mono text-[12.5px]">{[...ends].slice(0, 3).join(', ')}</span>
+                </>
+              )}
+            </span>
+          </span>
+          <ChevronRight aria-hidden className={cn('mt-0.5 size-4 shrink-0 text-muted transition-transform', shown && 'rotate-90')} />
+        </button>
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-[12.5px] text-muted max-md:col-start-2 md:contents">
+          <span className="md:pt-0.5">
+            <Ago at={newest} />
+          </span>
+          <span className="max-md:hidden" />
+          <span>
+            <StateMark state={state} pending={taken} />
+          </span>
+          <span className="relative flex justify-end max-md:ml-auto">
+            {mayDecide && !taken && head.actions.includes('acknowledge') ? (
+              <Button size="sm" data-acknowledge onClick={() => void onAcknowledge()}>
+                <Check />
+                <span>
+                  Ack
+                  <span className="sr-only">nowledge all: {name}</span> {exact(total)}
+                </span>
+              </Button>
+            ) : null}
+          </span>
+        </div>
+      </div>
+      {shown ? (
+        <ul>
+          {rows.map((row) => (
+            <Row key={row.id} anomaly={row} now={now} params={params} opened={opened === row.id} onOpen={onOpen} nested />
+          ))}
+        </ul>
+      ) : null}
+    </li>
+  )
+}
+
 function Fold({ open, onClick, children }: { open: boolean; onClick: () => void; children: ReactNode }) {
   return (
     <button
       type="button"
       aria-expanded={open}
       onClick={onClick}
-      className="relative inline-flex h-6 items-center gap-0.5 rounded-sm pr-1 font-medium text-accent hover:underline"
+      className="relative inline-flex h-6 items-center gap-0.5 max-sm:min-h-11 max-sm:pr-3 rounded-sm pr-1 font-medium text-accent hover:underline"
     >
       <ChevronRight aria-hidden className={cn('size-3.5 transition-transform', open && 'rotate-90')} />
       {children}

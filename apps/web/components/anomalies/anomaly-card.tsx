@@ -2,11 +2,12 @@
 import type { AnomalyEvent, AnomalyCard as Card } from '@weir/db/contracts'
 import { Activity, BellRing, ExternalLink, Gauge, ShieldBan, ShieldQuestion } from 'lucide-react'
 import Link from 'next/link'
-import { type ReactNode, useId } from 'react'
+import type { ReactNode } from 'react'
 import { useMay } from '../../data/use-profile.ts'
 import { dateTime, duration, exact, sampling, share, timeRange, utc } from '../format.ts'
 import { Ago, Time } from '../time.tsx'
 import { Badge } from '../ui/badge.tsx'
+import { Box } from '../ui/box.tsx'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
 import { Actions } from './actions.tsx'
@@ -16,22 +17,19 @@ import { Ends, SeverityMark, StateMark } from './marks.tsx'
 import { explorerQuery, lastedSeconds } from './model.ts'
 import { detectorName, runbookOf } from './runbooks.ts'
 import { useNow } from './use-now.ts'
-import { amount, dimensionName, eventName, partText, statisticName, timesExpected } from './words.ts'
+import { amount, dimensionName, eventName, partText, statisticName, timesExpected, usual } from './words.ts'
 
 /** The explanation of one anomaly (N5): what was seen against what is usual, from which parts, how far to trust it, and what to do. */
 export function AnomalyCard({ card, panel = false }: { card: Card; panel?: boolean }) {
   return (
-    <article
-      className={cn('@container flex flex-col', panel ? 'gap-4' : 'gap-4')}
-      aria-label={`${detectorName(card.detector)}: ${card.sentence}`}
-    >
+    <article className="@container flex flex-col gap-4" aria-label={`${detectorName(card.detector)}: ${card.sentence}`}>
       <Head card={card} panel={panel} />
       <div className="grid gap-4 @4xl:grid-cols-[minmax(0,1fr)_320px]">
         <div className="flex min-w-0 flex-col gap-4">
           <Figures card={card} />
           <Parts card={card} />
           <Children card={card} />
-          <Block title="Evidence" hint={card.evidence === null ? undefined : `${exact(card.evidence.length)} flow records`} flush>
+          <Box title="Evidence" hint={card.evidence === null ? undefined : `${exact(card.evidence.length)} flow records`} flush>
             {card.evidence === null ? (
               <p className="px-4 pb-4 text-[13px] text-muted">
                 Single flow records show whole addresses; your role sees networks. Operators, on-call engineers and admins see them here.
@@ -39,7 +37,7 @@ export function AnomalyCard({ card, panel = false }: { card: Card; panel?: boole
             ) : (
               <Evidence flows={card.evidence} id={card.id} />
             )}
-          </Block>
+          </Box>
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           <Book detector={card.detector} />
@@ -51,26 +49,11 @@ export function AnomalyCard({ card, panel = false }: { card: Card; panel?: boole
   )
 }
 
-function Block({ title, hint, children, flush = false }: { title: string; hint?: ReactNode; children: ReactNode; flush?: boolean }) {
-  const id = useId()
-  return (
-    <section aria-labelledby={id} className="min-w-0 overflow-hidden rounded-lg border border-border bg-surface">
-      <header className="flex items-baseline gap-2 px-4 pt-3 pb-2">
-        <h2 id={id} className="font-semibold text-[13px]">
-          {title}
-        </h2>
-        {hint === undefined ? null : <span className="text-[12px] text-muted">{hint}</span>}
-      </header>
-      {flush ? children : <div className="px-4 pb-4">{children}</div>}
-    </section>
-  )
-}
-
 function Head({ card, panel }: { card: Card; panel: boolean }) {
   const now = useNow()
   const mayRaw = useMay('traffic:raw')
   const mayBlock = useMay('block:request') && card.state !== 'dismissed' && (card.actor !== null || card.target !== null)
-  const lasted = now === 0 ? null : lastedSeconds(card, now)
+  const lasted = now === 0 ? null : Math.floor(lastedSeconds(card, now))
   return (
     <header className="flex flex-col gap-3 rounded-lg border border-border bg-surface p-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 text-[13px]">
@@ -187,7 +170,7 @@ function Figures({ card }: { card: Card }) {
   const times = timesExpected(card.value, card.expected)
   const window = [Date.parse(card.window.from), Date.parse(card.window.to)] as const
   return (
-    <Block
+    <Box
       title={statisticName(card.statistic, card.unit)}
       hint={
         <span title={`${utc(window[0])} – ${utc(window[1])}`} suppressHydrationWarning>
@@ -199,8 +182,8 @@ function Figures({ card }: { card: Card }) {
         <Figure name="Measured" strong note={times}>
           {amount(card.unit, card.value)}
         </Figure>
-        <Figure name="Usual" note={card.expected === null ? 'nothing is learned for it' : null}>
-          {card.expected === null ? '–' : amount(card.unit, card.expected)}
+        <Figure name="Usual" note={card.expected === null ? 'none is known' : null}>
+          {card.expected === null ? '–' : usual(card.unit, card.expected)}
         </Figure>
         <Figure name="Counts from">{amount(card.unit, card.threshold)}</Figure>
       </dl>
@@ -220,7 +203,7 @@ function Figures({ card }: { card: Card }) {
           )}
         </>
       )}
-    </Block>
+    </Box>
   )
 }
 
@@ -234,11 +217,14 @@ function Figure({ name, strong = false, note, children }: { name: string; strong
   )
 }
 
+/** A part below this says nothing beside one that is nearly all. */
+const DUST = 0.005
+
 function Parts({ card }: { card: Card }) {
   const dimensions = [...new Set(card.parts.map((part) => part.dimension))]
   if (dimensions.length === 0 && card.fresh.length === 0) return null
   return (
-    <Block title="What it is made of">
+    <Box title="What it is made of">
       <div className="flex flex-col gap-4">
         {card.fresh.length === 0 ? null : (
           <p className="flex flex-wrap items-center gap-1.5 text-[13px]">
@@ -257,6 +243,7 @@ function Parts({ card }: { card: Card }) {
               <ul className="flex flex-col gap-1">
                 {card.parts
                   .filter((part) => part.dimension === dimension)
+                  .filter((part, place) => place === 0 || part.share >= DUST)
                   .map((part) => (
                     <li
                       key={part.value}
@@ -278,14 +265,14 @@ function Parts({ card }: { card: Card }) {
           ))}
         </div>
       </div>
-    </Block>
+    </Box>
   )
 }
 
 function Children({ card }: { card: Card }) {
   if (card.childAnomalies.length === 0) return null
   return (
-    <Block title="Explained by this" hint="folded, nobody is told about them apart" flush>
+    <Box title="Explained by this" hint="folded, nobody is told about them apart" flush>
       <ul className="border-border border-t">
         {card.childAnomalies.map((child) => (
           <li key={child.id} className="border-border border-b last:border-b-0">
@@ -302,7 +289,7 @@ function Children({ card }: { card: Card }) {
           </li>
         ))}
       </ul>
-    </Block>
+    </Box>
   )
 }
 
@@ -319,7 +306,7 @@ function Quality({ card }: { card: Card }) {
           }
         : { tone: 'critical' as const, word: 'On hold', text: 'The telemetry itself was disturbed: this may be an effect of that.' }
   return (
-    <Block title="How far to trust it">
+    <Box title="How far to trust it">
       <p className="mb-2 text-[13px]">
         <Badge tone={trust.tone}>{trust.word}</Badge> <span className="ml-1 text-muted">{trust.text}</span>
       </p>
@@ -335,19 +322,19 @@ function Quality({ card }: { card: Card }) {
         <dt className="text-muted">Findings</dt>
         <dd>{exact(card.findings)}</dd>
       </dl>
-    </Block>
+    </Box>
   )
 }
 
 function Timeline({ card }: { card: Card }) {
   return (
-    <Block title="What happened">
+    <Box title="What happened">
       <ol className="flex flex-col gap-3">
         {card.timeline.map((event) => (
           <Event key={event.id} event={event} />
         ))}
       </ol>
-    </Block>
+    </Box>
   )
 }
 
@@ -376,7 +363,7 @@ function Event({ event }: { event: AnomalyEvent }) {
 function Book({ detector }: { detector: string }) {
   const book = runbookOf(detector)
   return (
-    <Block title="What it means">
+    <Box title="What it means">
       <div className="flex flex-col gap-3 text-[13px] leading-relaxed">
         <p>{book.means}</p>
         <div>
@@ -404,6 +391,6 @@ function Book({ detector }: { detector: string }) {
           </div>
         )}
       </div>
-    </Block>
+    </Box>
   )
 }

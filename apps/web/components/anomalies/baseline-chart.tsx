@@ -6,7 +6,7 @@ import { niceTicks } from '../../data/transform.ts'
 import { timeAxis, valueAxis } from '../charts/axis.ts'
 import { dateTime, duration, si, utc } from '../format.ts'
 import { leadingEmpty } from './model.ts'
-import { amount } from './words.ts'
+import { amount, axisUnit, usual } from './words.ts'
 
 type Baseline = NonNullable<AnomalyCard['baseline']>
 
@@ -41,12 +41,12 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
     end,
     Math.max(Date.parse(window.to), Date.parse(window.from) + Math.max(baseline.bucketSeconds * 1000, (end - first) / 150)),
   )
-  const summary = `${baseline.unit} around the anomaly: highest ${amount(baseline.unit, peak)}${baseline.expected === null ? '' : `, usual ${amount(baseline.unit, baseline.expected)}`}${baseline.threshold === null ? '' : `, threshold ${amount(baseline.unit, baseline.threshold)}`}.`
+  const summary = `${baseline.unit} around the anomaly: highest ${amount(baseline.unit, peak)}${baseline.expected === null ? '' : `, usual ${usual(baseline.unit, baseline.expected)}`}${baseline.threshold === null ? '' : `, threshold ${amount(baseline.unit, baseline.threshold)}`}.`
   return (
     <figure ref={box} className="relative min-w-0 select-none [&_*:focus:not(:focus-visible)]:outline-none" aria-label={summary}>
       <span className="pointer-events-none absolute top-0 left-0 text-[11px] text-muted">
         {si(divider)[1]}
-        {baseline.unit}
+        {axisUnit(baseline.unit)}
       </span>
       <div style={{ height }}>
         <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 700, height }}>
@@ -115,9 +115,7 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
         <Key mark={<span className="h-0.5 w-4 bg-chart-1" />}>measured</Key>
         <Key mark={<span className="size-3 rounded-[2px] border border-critical/40 bg-critical/15" />}>window of the finding</Key>
         {baseline.expected === null ? null : (
-          <Key mark={<span className="size-3 rounded-[2px] bg-chart-other/30" />}>
-            usual, up to {amount(baseline.unit, baseline.expected)}
-          </Key>
+          <Key mark={<span className="size-3 rounded-[2px] bg-chart-other/30" />}>usual: {usual(baseline.unit, baseline.expected)}</Key>
         )}
         {baseline.threshold === null ? null : (
           <Key mark={<span className="w-4 border-warn border-t-2 border-dashed" />}>

@@ -105,6 +105,51 @@ export function openGroups(anomalies: readonly AnomalySummary[]): OpenGroup[] {
   return [...groups.values()]
 }
 
+/** Over for less than this is still news for whoever is on call. */
+const JUST_OVER_MS = 15 * 60_000
+
+/**
+ * The order of the on-call page: what goes on or has just ended, the worst first, what goes on before what does not; apart from it what was
+ * over before `now` by more than a quarter of an hour, the newest first.
+ */
+export function onCallOrder(groups: readonly OpenGroup[], now: number): { present: OpenGroup[]; past: OpenGroup[] } {
+  const endOf = (group: OpenGroup): number =>
+    Math.max(...group.members.map((one) => (one.ended === null ? Number.POSITIVE_INFINITY : Date.parse(one.ended))))
+  const isPast = (group: OpenGroup): boolean => now > 0 && now - endOf(group) > JUST_OVER_MS
+  const goesOn = (group: OpenGroup): number => Number(endOf(group) === Number.POSITIVE_INFINITY)
+  return {
+    present: groups.filter((group) => !isPast(group)).toSorted((a, b) => goesOn(b) - goesOn(a) || byUrgency(a.head, b.head)),
+    past: groups.filter(isPast).toSorted((a, b) => endOf(b) - endOf(a)),
+  }
+}
+
+/** So many groups of one kind are one matter for whoever reads the list: 200 hosts of one service are one line. */
+const ALIKE = 5
+
+/** Rows of a list in which many of one kind and severity stand as one: its rows, in the order of `rows`, at the place of the first. */
+export type Kin = { kind: 'one'; row: AnomalySummary } | { kind: 'many'; key: string; rows: AnomalySummary[] }
+export function kin(rows: readonly AnomalySummary[]): Kin[] {
+  const keyOf = (row: AnomalySummary): string => `${row.detector}|${row.severity}|${row.state}`
+  const count = new Map<string, AnomalySummary[]>()
+  for (const row of rows) {
+    const known = count.get(keyOf(row))
+    if (known === undefined) count.set(keyOf(row), [row])
+    else known.push(row)
+  }
+  const list: Kin[] = []
+  const done = new Set<string>()
+  for (const row of rows) {
+    const key = keyOf(row)
+    const alike = count.get(key) ?? []
+    if (alike.length < ALIKE) list.push({ kind: 'one', row })
+    else if (!done.has(key)) {
+      done.add(key)
+      list.push({ kind: 'many', key, rows: alike })
+    }
+  }
+  return list
+}
+
 export function openCounts(anomalies: readonly AnomalySummary[]): { critical: number; warning: number } {
   const groups = openGroups(anomalies)
   const critical = groups.filter((group) => group.head.severity === 'critical').length
@@ -137,11 +182,14 @@ export function afterAction<T extends AnomalySummary>(anomaly: T, action: Anomal
   return { ...anomaly, state: state[action] ?? anomaly.state, actions: [] }
 }
 
-/** The explorer around an anomaly: the same filter, and its window with some time before and behind so that the change can be seen. */
+/**
+ * The explorer on an anomaly's filter: with `margin` 0 in exactly its window, so that the totals are its own; else with that many windows, at
+ * least a minute, before and behind it, so that the change can be seen.
+ */
 export function explorerQuery(explorer: { filter: string; from: string; to: string }, margin: number): string {
   const from = Date.parse(explorer.from)
   const to = Date.parse(explorer.to)
-  const around = Math.max(60_000, (to - from) * margin)
+  const around = margin === 0 ? 0 : Math.max(60_000, (to - from) * margin)
   const iso = (at: number) => new Date(at).toISOString().replace('.000Z', 'Z')
   return new URLSearchParams({ from: iso(from - around), to: iso(to + around), filter: explorer.filter }).toString()
 }

@@ -9,7 +9,7 @@ import { useExporters } from '../../data/use-exporters.ts'
 import { useProfile } from '../../data/use-profile.ts'
 import { onAnomaly } from '../../live/socket.ts'
 import { useLive } from '../../live/use-live.ts'
-import { duration, exact, share } from '../format.ts'
+import { ago, duration, exact, share } from '../format.ts'
 import { Ago } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -17,7 +17,7 @@ import { cn } from '../ui/cn.ts'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
 import { Ends, SeverityMark } from './marks.tsx'
-import { lastedSeconds, type OpenGroup, openGroups } from './model.ts'
+import { lastedSeconds, type OpenGroup, onCallOrder, openGroups } from './model.ts'
 import { detectorName } from './runbooks.ts'
 import { allowSound, ring } from './sound.ts'
 import { useNow } from './use-now.ts'
@@ -33,12 +33,13 @@ export function OnCallScreen() {
   const profile = useProfile()
   const anomalies = open.data?.anomalies ?? []
   const untouched = (one: AnomalySummary): boolean => one.state === 'new' && !pending.has(one.id)
-  const waiting = openGroups(anomalies.filter(untouched))
+  const { present, past: earlier } = onCallOrder(openGroups(anomalies.filter(untouched)), now)
+  const waiting = [...present, ...earlier]
   const taken = openGroups(anomalies.filter((one) => !untouched(one)))
   const mayAct = profile.data?.actions.includes('risk:decide') ?? false
   return (
     <div className="mx-auto flex max-w-[1080px] flex-col gap-4">
-      <Top waiting={open.data === undefined ? null : waiting} taken={taken.length} mayAct={mayAct} />
+      <Top present={open.data === undefined ? null : present} earlier={earlier.length} taken={taken.length} mayAct={mayAct} />
       {profile.data !== undefined && !mayAct ? (
         <p className="flex items-start gap-2 text-[13px] text-muted">
           <LockKeyhole aria-hidden className="mt-0.5 size-4 shrink-0" />
@@ -66,11 +67,16 @@ export function OnCallScreen() {
               </p>
             </section>
           ) : (
-            <ul className="flex flex-col gap-3" aria-label="To acknowledge">
-              {waiting.map((group) => (
-                <BigRow key={group.head.id} group={group} now={now} mayAct={mayAct} />
-              ))}
-            </ul>
+            <>
+              {present.length === 0 ? null : (
+                <ul className="flex flex-col gap-3" aria-label="To acknowledge">
+                  {present.map((group) => (
+                    <BigRow key={group.head.id} group={group} now={now} mayAct={mayAct} />
+                  ))}
+                </ul>
+              )}
+              {earlier.length === 0 ? null : <Earlier groups={earlier} now={now} mayAct={mayAct} alone={present.length === 0} />}
+            </>
           )}
           {taken.length === 0 ? null : (
             <section className="overflow-hidden rounded-lg border border-border bg-surface" aria-label="Taken">
@@ -94,7 +100,17 @@ export function OnCallScreen() {
   )
 }
 
-function Top({ waiting, taken, mayAct }: { waiting: readonly OpenGroup[] | null; taken: number; mayAct: boolean }) {
+function Top({
+  present,
+  earlier,
+  taken,
+  mayAct,
+}: {
+  present: readonly OpenGroup[] | null
+  earlier: number
+  taken: number
+  mayAct: boolean
+}) {
   const { status } = useLive()
   const [sound, setSound] = useState(false)
   useEffect(() => {
@@ -104,21 +120,24 @@ function Top({ waiting, taken, mayAct }: { waiting: readonly OpenGroup[] | null;
         ring(notice.severity === 'critical')
     })
   }, [sound])
-  const critical = waiting?.filter((group) => group.head.severity === 'critical').length ?? 0
+  const critical = present?.filter((group) => group.head.severity === 'critical').length ?? 0
   return (
     <header className="flex items-center justify-between gap-3">
       <div className="min-w-0">
         <h1 className="font-semibold text-[22px] leading-7 tracking-tight" aria-live="polite">
-          {waiting === null
+          {present === null
             ? 'On-call'
-            : waiting.length === 0
-              ? taken === 0
-                ? 'All quiet'
-                : 'All taken'
-              : `${exact(waiting.length)} ${mayAct ? 'to acknowledge' : 'not taken yet'}`}
+            : present.length > 0
+              ? `${exact(present.length)} ${mayAct ? 'to acknowledge' : 'not taken yet'}`
+              : earlier > 0
+                ? 'Nothing goes on'
+                : taken === 0
+                  ? 'All quiet'
+                  : 'All taken'}
         </h1>
         <p className="flex flex-wrap items-center gap-x-3 text-[13px] text-muted">
           {critical > 0 ? <span className="font-medium text-critical">{exact(critical)} critical</span> : null}
+          {earlier > 0 ? <span>{exact(earlier)} earlier</span> : null}
           <StateDot tone={status === 'live' ? 'ok' : 'warn'}>
             {status === 'live' ? 'live' : status === 'connecting' ? 'connecting' : 'reconnecting: this may be old'}
           </StateDot>
@@ -146,7 +165,7 @@ function BigRow({ group, now, mayAct }: { group: OpenGroup; now: number; mayAct:
   return (
     <li
       className={cn(
-        'overflow-hidden rounded-lg border bg-surface',
+        'overflow-hidden rounded-lg border bg-surface sm:flex sm:items-center',
         anomaly.severity === 'critical' ? 'border-critical/60' : 'border-border',
       )}
     >
@@ -197,31 +216,92 @@ function BigRow({ group, now, mayAct }: { group: OpenGroup; now: number; mayAct:
   )
 }
 
-function SmallRow({ group, now, pending }: { group: OpenGroup; now: number; pending: boolean }) {
-  const { head: anomaly, members } = group
+/** What was over long ago and nobody took: a pile for the day, not for the night; one tap takes it all. */
+function Earlier({ groups, now, mayAct, alone }: { groups: readonly OpenGroup[]; now: number; mayAct: boolean; alone: boolean }) {
+  const acknowledge = useAcknowledge()
+  const [shown, setShown] = useState(alone)
+  const ids = groups.flatMap((group) => group.members.filter((one) => one.actions.includes('acknowledge')).map((one) => one.id))
+  const critical = groups.filter((group) => group.head.severity === 'critical').length
   return (
-    <li className="border-border border-t">
+    <section className="overflow-hidden rounded-lg border border-border bg-surface" aria-label="Over, not taken">
+      <div className="flex flex-wrap items-center gap-2 p-2">
+        <button
+          type="button"
+          aria-expanded={shown}
+          onClick={() => setShown(!shown)}
+          className="flex min-h-11 min-w-0 flex-1 items-center gap-2 rounded-md px-2 text-left hover:bg-raised"
+        >
+          <ChevronRight aria-hidden className={cn('size-4 shrink-0 text-muted transition-transform', shown && 'rotate-90')} />
+          <span className="text-[13px]">
+            <span className="font-semibold">{exact(groups.length)} over for more than a quarter of an hour</span>{' '}
+            <span className="text-muted">
+              nobody took {groups.length === 1 ? 'it' : 'them'}
+              {critical === 0 ? '' : `; ${exact(critical)} critical`}
+            </span>
+          </span>
+        </button>
+        {mayAct && ids.length > 0 ? (
+          <Button className="max-sm:w-full" onClick={() => acknowledge(ids, 'what is over')}>
+            <Check /> Acknowledge all {exact(ids.length)}
+          </Button>
+        ) : null}
+      </div>
+      {shown ? (
+        <ul>
+          {groups.map((group) => (
+            <SmallRow key={group.head.id} group={group} now={now} pending={false} mayAct={mayAct} />
+          ))}
+        </ul>
+      ) : null}
+    </section>
+  )
+}
+
+/** A group in one line: what is taken, and by whom; or what is over and can be taken. */
+function SmallRow({ group, now, pending, mayAct = false }: { group: OpenGroup; now: number; pending: boolean; mayAct?: boolean }) {
+  const { head: anomaly, members } = group
+  const acknowledge = useAcknowledge()
+  const name = detectorName(anomaly.detector)
+  return (
+    <li className="flex items-center border-border border-t">
       <Link
         href={`/anomalies/${encodeURIComponent(anomaly.id)}`}
-        className="flex min-h-14 items-center gap-3 px-4 py-2.5 active:bg-raised sm:hover:bg-raised"
+        className="flex min-h-14 min-w-0 flex-1 items-center gap-3 px-4 py-2.5 active:bg-raised sm:hover:bg-raised"
       >
         <SeverityMark severity={anomaly.severity} word={false} />
         <span className="min-w-0 flex-1">
           <span className="block truncate font-medium text-[14px]">
-            {detectorName(anomaly.detector)}
+            {name}
             {members.length === 1 ? '' : ` × ${exact(members.length)}`}
           </span>
           <span className="block truncate text-[12.5px] text-muted">
             {pending
               ? 'acknowledged by you'
-              : `${anomaly.state === 'confirmed' ? 'confirmed' : anomaly.state}${anomaly.changed_by === null ? '' : ` by ${anomaly.changed_by}`}`}
+              : anomaly.state === 'new'
+                ? `over ${now === 0 || anomaly.ended === null ? '' : ago(Date.parse(anomaly.ended), now)}`
+                : `${anomaly.state === 'confirmed' ? 'confirmed' : anomaly.state}${anomaly.changed_by === null ? '' : ` by ${anomaly.changed_by}`}`}
             {' · '}
             {anomaly.target ?? anomaly.actor ?? 'all traffic'}
           </span>
         </span>
-        <Lasted anomaly={anomaly} now={now} />
+        {anomaly.state === 'new' && !pending ? null : <Lasted anomaly={anomaly} now={now} />}
         <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
       </Link>
+      {mayAct && anomaly.actions.includes('acknowledge') && !pending ? (
+        <Button
+          variant="ghost"
+          className="mr-2 size-11 p-0"
+          aria-label={`Acknowledge${members.length === 1 ? '' : ` all ${exact(members.length)}`}: ${name}`}
+          onClick={() =>
+            acknowledge(
+              members.map((one) => one.id),
+              name,
+            )
+          }
+        >
+          <Check />
+        </Button>
+      ) : null}
     </li>
   )
 }
@@ -233,7 +313,7 @@ function Lasted({ anomaly, now }: { anomaly: AnomalySummary; now: number }) {
       <span aria-hidden className="size-2 rounded-full bg-critical" /> going on
     </span>
   ) : (
-    <span className="whitespace-nowrap text-[12.5px] text-muted">over, lasted {duration(lastedSeconds(anomaly, now))}</span>
+    <span className="whitespace-nowrap text-[12.5px] text-muted">over, lasted {duration(Math.floor(lastedSeconds(anomaly, now)))}</span>
   )
 }
 

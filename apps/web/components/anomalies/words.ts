@@ -1,4 +1,4 @@
-import { portName, type Severity } from '@weir/db/contracts'
+import { portName, protocolName, type Severity } from '@weir/db/contracts'
 import { bitsPerSecond, bytes, count, exact, flowsPerSecond, packetsPerSecond, share, significant } from '../format.ts'
 
 /** How the figures and words of an anomaly read. Pure. */
@@ -15,6 +15,13 @@ export function amount(unit: string, value: number | null | undefined): string {
   const number = Number.isInteger(value) && value < 1e6 ? exact(value) : count(value)
   return `${number} ${unit}`
 }
+
+/** What is usual, which reads as 'none' where it rounds to nothing. */
+export const usual = (unit: string, value: number | null | undefined): string =>
+  value !== null && value !== undefined && value < 0.05 && unit !== 'share' && unit !== 'score' ? 'none' : amount(unit, value)
+
+/** The unit as axes carry it: short, as in the figures. */
+export const axisUnit = (unit: string): string => ({ 'packets/s': 'pkt/s', 'flows/s': 'flow/s' })[unit] ?? unit
 
 /** How far above what is usual: '18 × usual'; null where nothing is expected, or the value is below it. */
 export function timesExpected(value: number, expected: number | null): string | null {
@@ -48,7 +55,8 @@ const DIMENSIONS: Readonly<Record<string, string>> = {
   service: 'Services',
   src_country: 'Source countries',
   dst_country: 'Destination countries',
-  src_as: 'Source networks',
+  src_as: 'Source AS',
+  src_net: 'Source networks',
   packet_size: 'Packet sizes',
 }
 export const dimensionName = (dimension: string): string => DIMENSIONS[dimension] ?? dimension
@@ -56,6 +64,16 @@ export const dimensionName = (dimension: string): string => DIMENSIONS[dimension
 /** A part's value as people read it, and the filter term that selects it; null where the language has none. */
 export function partText(dimension: string, value: string): { text: string; filter: string | null } {
   if (dimension === 'src_port' || dimension === 'dst_port') {
+    // A flood says the protocol as well: '17/53'.
+    const [, proto, number = value] = /^(\d+)\/(\d+)$/.exec(value) ?? []
+    if (proto !== undefined) {
+      const name = portName(Number(number), Number(proto))
+      const protocol = protocolName(Number(proto)).toUpperCase()
+      return {
+        text: `${number}${name == null ? '' : ` ${name}`} · ${protocol}`,
+        filter: `proto = ${proto} and ${dimension} = ${number}`,
+      }
+    }
     const port = Number(value)
     const name = Number.isInteger(port) ? (portName(port, 6) ?? portName(port, 17)) : null
     return {
@@ -64,6 +82,7 @@ export function partText(dimension: string, value: string): { text: string; filt
     }
   }
   if (dimension === 'src_addr' || dimension === 'dst_addr') return { text: value, filter: `${dimension} = ${value}` }
+  if (dimension === 'src_net') return { text: value, filter: `src_addr = ${value}` }
   if (dimension === 'src_country' || dimension === 'dst_country')
     return { text: value, filter: /^[A-Z]{2}$/.test(value) ? `${dimension} = ${value}` : null }
   if (dimension === 'proto') return { text: value.toUpperCase(), filter: null }

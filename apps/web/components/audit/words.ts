@@ -38,6 +38,41 @@ const VERBS: Readonly<Record<string, string>> = {
   'suppression.add': 'added',
   'suppression.change': 'changed',
   'suppression.end': 'ended',
+  'block.simulate': 'held a rule against the history:',
+  'block.request': 'asked for',
+  'block.approve': 'approved',
+  'block.apply': 'put on the devices:',
+  'block.verify': 'proved',
+  'block.leak': 'found leaking:',
+  'block.reassert': 'put back on a device:',
+  'block.withdraw': 'ended early',
+  'block.expire': 'ended in time',
+  'device.add': 'added',
+  'device.change': 'changed',
+  'device.remove': 'removed',
+  'protected.add': 'protected',
+  'protected.change': 'changed the reason of',
+  'protected.remove': 'no longer protects',
+  'notifications.set': 'set',
+  'notifications.test': 'sent',
+  'second-factor.begin': 'began to set up a second factor for',
+  'second-factor.enable': 'turned on the second factor of',
+  'second-factor.recover': 'signed in by a recovery code as',
+  'second-factor.recovery-codes': 'made new recovery codes for',
+  'second-factor.remove': 'turned off the second factor of',
+  'admin-change.propose': 'proposed',
+  'admin-change.refuse': 'refused',
+  'admin-change.withdraw': 'took back',
+  'two-persons.set': 'set',
+  'audit.probe': 'tried to write to',
+}
+
+/** Where the intent, recorded before anything is done, reads unlike the outcome. */
+const INTENTS: Readonly<Record<string, string>> = {
+  'block.apply': 'is about to put on the devices:',
+  'block.reassert': 'is about to put back on a device:',
+  'block.withdraw': 'asked to end early:',
+  'block.expire': 'is about to end in time:',
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -49,6 +84,11 @@ const KINDS: Readonly<Record<string, string>> = {
   'service-rule': 'service rule',
   anomaly: 'anomaly',
   block: 'block',
+  simulation: 'simulation',
+  device: 'device',
+  protected: 'the prefix',
+  message: 'a test message',
+  'admin-change': 'change',
   suppression: 'suppression',
 }
 const THINGS: Readonly<Record<string, string>> = {
@@ -56,6 +96,9 @@ const THINGS: Readonly<Record<string, string>> = {
   'home-networks': 'the home networks',
   demo: 'the demo data',
   audit: 'the audit log',
+  'audit:probe': 'the audit log',
+  notifications: 'the notifications',
+  'two-persons': 'the rule of two persons for changes',
 }
 
 const split = (id: string): [kind: string, rest: string] => {
@@ -63,7 +106,11 @@ const split = (id: string): [kind: string, rest: string] => {
   return at < 0 ? [id, ''] : [id.slice(0, at), id.slice(at + 1)]
 }
 
-export const verbOf = (entry: AuditEntry): string => VERBS[entry.event] ?? `recorded “${entry.event}” for`
+export const verbOf = (entry: AuditEntry): string =>
+  (entry.phase === 'intent' ? INTENTS[entry.event] : undefined) ?? VERBS[entry.event] ?? `recorded “${entry.event}” for`
+
+/** Whether an event has words of its own. */
+export const hasWords = (event: string): boolean => Object.hasOwn(VERBS, event)
 
 /** Who, for people: a name where there is one. */
 export function actorName(actor: string, names: Readonly<Record<string, string>>): string {

@@ -1,22 +1,19 @@
 'use client'
 import type { Block } from '@weir/db/contracts'
-import { ArrowLeft, Check, Radar, SearchX, Undo2 } from 'lucide-react'
+import { Check, Radar, Undo2 } from 'lucide-react'
 import Link from 'next/link'
 import { useState } from 'react'
-import { ProblemError } from '../../data/fetch-json.ts'
 import { useBlock } from '../../data/use-blocks.ts'
 import { useNow } from '../anomalies/use-now.ts'
 import { bytes, clock, count, dateTime, duration, exact, utc } from '../format.ts'
+import { OnePage } from '../one-page.tsx'
 import { Ago, Time } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
+import { Box } from '../ui/box.tsx'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
 import { Dialog } from '../ui/dialog.tsx'
-import { Panel } from '../ui/panel.tsx'
-import { SkeletonRows } from '../ui/skeleton.tsx'
-import { EmptyState, ErrorState } from '../ui/state.tsx'
 import { AlertList } from './alerts.tsx'
-import { Box } from './box.tsx'
 import { ApproveDialog, WithdrawDialog } from './decide.tsx'
 import { DeviceText, Hash } from './device-text.tsx'
 import { BlockMark } from './marks.tsx'
@@ -26,48 +23,10 @@ import { Reasons } from './verdict.tsx'
 
 /** One block: where it is in its life, what each device says, and the proof that it works. */
 export function BlockPage({ id }: { id: string }) {
-  const answer = useBlock(id)
-  const missing = answer.error instanceof ProblemError && answer.error.status === 404
   return (
-    <div className="mx-auto flex w-full max-w-[1240px] flex-col gap-3">
-      <Button asChild variant="ghost" className="self-start px-1.5">
-        <Link href="/blocks">
-          <ArrowLeft /> All blocks
-        </Link>
-      </Button>
-      {answer.data !== undefined ? (
-        <Card block={answer.data} />
-      ) : missing ? (
-        <Panel>
-          <h1 className="sr-only">Block not found</h1>
-          <EmptyState
-            icon={SearchX}
-            className="py-16"
-            title="There is no such block"
-            actions={
-              <Button asChild variant="primary">
-                <Link href="/blocks">All blocks</Link>
-              </Button>
-            }
-          >
-            The link is cut, or it belongs to another installation of Weir.
-          </EmptyState>
-        </Panel>
-      ) : answer.error !== null ? (
-        <Panel>
-          <h1 className="sr-only">Block</h1>
-          <ErrorState error={answer.error} className="py-10" onRetry={() => void answer.refetch()} />
-        </Panel>
-      ) : (
-        <Panel>
-          <h1 className="sr-only">Block</h1>
-          <SkeletonRows rows={10} className="p-4" />
-        </Panel>
-      )}
-      {answer.data !== undefined && answer.error !== null ? (
-        <p className="text-[12px] text-warn">Not refreshed: {answer.error.message}</p>
-      ) : null}
-    </div>
+    <OnePage kind="block" all={{ href: '/blocks', label: 'All blocks' }} answer={useBlock(id)}>
+      {(block) => <Card block={block} />}
+    </OnePage>
   )
 }
 
@@ -283,7 +242,9 @@ function Devices({ block }: { block: Block }) {
                 </p>
               ) : null}
               <details open={device.state === 'manual' || block.state === 'pending_approval'}>
-                <summary className="w-fit cursor-pointer rounded-sm text-[12.5px] text-accent">Exact text</summary>
+                <summary className="w-fit cursor-pointer rounded-sm text-[12.5px] text-accent max-sm:flex max-sm:min-h-11 max-sm:items-center max-sm:pr-4">
+                  <span>Exact text</span>
+                </summary>
                 <div className="mt-2">
                   <DeviceText
                     device={device.name}

@@ -5,7 +5,7 @@ import { Ends, SeverityMark, StateMark } from '../anomalies/marks.tsx'
 import { detectorName } from '../anomalies/runbooks.ts'
 import { amount, statisticName, timesExpected } from '../anomalies/words.ts'
 import { Ago } from '../time.tsx'
-import { Box } from './box.tsx'
+import { Box } from '../ui/box.tsx'
 
 /** Why a block is thought of: the anomaly or the filter that led here, and what of it a rule cannot say. */
 export function EvidenceOf({ anomaly, filter, left }: { anomaly: AnomalyCard | null; filter: string; left: readonly string[] }) {

@@ -4,10 +4,10 @@ import { CircleCheck } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { bytes, count, exact, share, timeRange, utc } from '../format.ts'
 import { Badge } from '../ui/badge.tsx'
+import { Box } from '../ui/box.tsx'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
 import { Segmented } from '../ui/tabs.tsx'
-import { Box } from './box.tsx'
 import { weekIn } from './draft.ts'
 import { WeekStrip } from './week-strip.tsx'
 
@@ -237,7 +237,7 @@ export function Alternatives({
               <Button
                 disabled={disabled}
                 className="max-sm:w-full sm:justify-self-end"
-                aria-label={`Use: ${one.title}`}
+                aria-label={`Use this: ${one.title}`}
                 onClick={() => onUse(one)}
               >
                 Use this

@@ -2,11 +2,11 @@
 import type { Block } from '@weir/db/contracts'
 import { useTimeseries } from '../../data/use-timeseries.ts'
 import { useNow } from '../anomalies/use-now.ts'
-import { bitsPerSecond, bytes, toRate } from '../format.ts'
+import { bitsPerSecond, bytes, duration, toRate } from '../format.ts'
 import { Ago } from '../time.tsx'
+import { Box } from '../ui/box.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
-import { Box } from './box.tsx'
 import { isEnded } from './model.ts'
 import { ProofChart } from './proof-chart.tsx'
 import { filterOf } from './rule.ts'
@@ -123,6 +123,14 @@ function Chart({ block }: { block: Block }) {
       return { time, behind: value === null ? null : toRate('bits', value, bucketSeconds) }
     })
     .filter((point) => point.time + bucketSeconds * 1000 <= now)
+  // Axes without a line would only ask what they mean.
+  if (points.every((point) => point.behind === null || point.behind === 0))
+    return (
+      <p className="text-[13px] text-muted">
+        No traffic that the rule matches was seen behind the devices in the {duration(Math.round((to - start) / 60_000) * 60)} around it.
+        {(block.proof.before ?? 0) > 0 ? ' What matched before was seen at other exporters, which are not behind these devices.' : ''}
+      </p>
+    )
   return (
     <ProofChart
       points={points}

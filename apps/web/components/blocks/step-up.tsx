@@ -1,6 +1,7 @@
 'use client'
 import { type ReactNode, useId, useRef, useState } from 'react'
-import { needsStepUp, useStepUp } from '../../data/use-step-up.ts'
+import { needsStepUp, useSecondFactor, useStepUp } from '../../data/use-step-up.ts'
+import { CodeField } from '../shell/code-field.tsx'
 import { PasswordField } from '../shell/password-field.tsx'
 import { ProblemNote } from '../shell/problem-note.tsx'
 import { Button } from '../ui/button.tsx'
@@ -10,8 +11,13 @@ export class StepUpCancelled extends Error {
   override readonly name = 'StepUpCancelled'
 }
 
+/** For promises of which a closed dialog is no error; every other one stays. */
+export function ignoreCancelled(error: unknown): void {
+  if (!(error instanceof StepUpCancelled)) throw error
+}
+
 /**
- * Run a decision; when the server asks for the password first, ask the person, then run it again. Rejects with StepUpCancelled when the
+ * Run a decision; when the server asks for the password or a code first, ask the person, then run it again. Rejects with StepUpCancelled when the
  * person closes the dialog: nothing was done then. Render `dialog` somewhere in the screen.
  */
 export function useWithStepUp(): { run: <T>(act: () => Promise<T>) => Promise<T>; dialog: ReactNode } {
@@ -32,7 +38,7 @@ export function useWithStepUp(): { run: <T>(act: () => Promise<T>) => Promise<T>
     const done = await new Promise<boolean>((resolve) => {
       answer.current = resolve
     })
-    if (!done) throw new StepUpCancelled('The password was not given.')
+    if (!done) throw new StepUpCancelled('Nobody confirmed it.')
     return act()
   }
   return { run, dialog: <StepUpDialog open={open} onSettled={settle} /> }
@@ -49,7 +55,13 @@ function StepUpDialog({ open, onSettled }: { open: boolean; onSettled: (done: bo
 function Body({ onDone }: { onDone: () => void }) {
   const id = useId()
   const stepUp = useStepUp()
+  const factor = useSecondFactor()
   const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [chosen, setChosen] = useState<'code' | 'password' | null>(null)
+  const hasCode = factor.data?.on === true
+  const by = hasCode ? (chosen ?? 'code') : 'password'
+  const shown = by === 'code' ? code : password
   return (
     <DialogContent
       title="Confirm that it is you"
@@ -59,7 +71,7 @@ function Body({ onDone }: { onDone: () => void }) {
           <DialogClose asChild>
             <Button size="lg">Cancel</Button>
           </DialogClose>
-          <Button type="submit" form={`${id}-form`} variant="primary" size="lg" disabled={stepUp.isPending || password === ''}>
+          <Button type="submit" form={`${id}-form`} variant="primary" size="lg" disabled={stepUp.isPending || shown.trim() === ''}>
             {stepUp.isPending ? 'Checking…' : 'Confirm'}
           </Button>
         </>
@@ -70,22 +82,46 @@ function Body({ onDone }: { onDone: () => void }) {
         className="grid gap-4"
         onSubmit={(event) => {
           event.preventDefault()
-          stepUp.mutate(password, { onSuccess: onDone })
+          stepUp.mutate(by === 'code' ? { code } : { password }, { onSuccess: onDone })
         }}
       >
         <p className="text-[13px] text-muted leading-relaxed">
-          A block changes what your network carries. Type the password you signed in with; it then holds for five minutes.
+          {by === 'code'
+            ? 'Type the code that your app shows now. It then holds for five minutes.'
+            : 'Type the password you signed in with. It then holds for five minutes.'}
         </p>
-        <PasswordField
-          id={`${id}-password`}
-          label="Password"
-          value={password}
-          onChange={setPassword}
-          autoComplete="current-password"
-          invalid={stepUp.isError}
-          describedBy={stepUp.isError ? `${id}-problem` : undefined}
-        />
+        {by === 'code' ? (
+          <CodeField
+            id={`${id}-code`}
+            value={code}
+            onChange={setCode}
+            invalid={stepUp.isError}
+            describedBy={stepUp.isError ? `${id}-problem` : undefined}
+          />
+        ) : (
+          <PasswordField
+            id={`${id}-password`}
+            label="Password"
+            value={password}
+            onChange={setPassword}
+            autoComplete="current-password"
+            invalid={stepUp.isError}
+            describedBy={stepUp.isError ? `${id}-problem` : undefined}
+          />
+        )}
         {stepUp.isError ? <ProblemNote id={`${id}-problem`} error={stepUp.error} /> : null}
+        {hasCode ? (
+          <Button
+            variant="link"
+            className="justify-self-start"
+            onClick={() => {
+              stepUp.reset()
+              setChosen(by === 'code' ? 'password' : 'code')
+            }}
+          >
+            {by === 'code' ? 'Use the password instead' : 'Use a code instead'}
+          </Button>
+        ) : null}
       </form>
     </DialogContent>
   )

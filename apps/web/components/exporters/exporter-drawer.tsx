@@ -1,14 +1,16 @@
 'use client'
 import type { ExporterObject } from '@weir/db/contracts'
-import { Check, List, Pencil, TriangleAlert, X } from 'lucide-react'
+import { Archive, ArchiveRestore, Check, List, Pencil, TriangleAlert, X } from 'lucide-react'
 import Link from 'next/link'
 import { type ReactNode, useId, useState } from 'react'
 import { toast } from 'sonner'
 import { ProblemError } from '../../data/fetch-json.ts'
-import { type Boundary, useEditInterface, useRenameExporter } from '../../data/use-exporters.ts'
+import { type Boundary, useEditInterface, useRenameExporter, useRetireExporter } from '../../data/use-exporters.ts'
 import { useInterfaceTraffic } from '../../data/use-interface-traffic.ts'
 import { useMay } from '../../data/use-profile.ts'
 import { bitsPerSecond, dateTime, exact, flowsPerSecond, sampling, share, utc } from '../format.ts'
+import { Confirm } from '../settings/confirm.tsx'
+import { tellDecided } from '../settings/settings-data.ts'
 import { Ago } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -112,14 +114,51 @@ function Detail({ one }: { one: ExporterObject }) {
           </Fact>
           <Fact name="Templates">{exact(one.templates)}</Fact>
         </dl>
-        <Button asChild className="self-start">
-          <Link href={`/flows?filter=${encodeURIComponent(`exporter = ${one.address}`)}`}>
-            <List /> Open its flows
-          </Link>
-        </Button>
+        <div className="flex flex-wrap gap-2">
+          <Button asChild>
+            <Link href={`/flows?filter=${encodeURIComponent(`exporter = ${one.address}`)}`}>
+              <List /> Open its flows
+            </Link>
+          </Button>
+          {mayEdit ? <Retire one={one} /> : null}
+        </div>
         <Interfaces one={one} mayEdit={mayEdit} />
       </div>
     </DrawerContent>
+  )
+}
+
+/** Count it as gone, or as in service again. */
+function Retire({ one }: { one: ExporterObject }) {
+  const retire = useRetireExporter()
+  const [asking, setAsking] = useState(false)
+  const retired = one.state === 'retired'
+  const name = one.name ?? one.address
+  return (
+    <>
+      <Button variant={retired ? 'secondary' : 'danger'} onClick={() => setAsking(true)}>
+        {retired ? <ArchiveRestore aria-hidden /> : <Archive aria-hidden />} {retired ? 'Put back in service' : 'Retire'}
+      </Button>
+      <Confirm
+        open={asking}
+        onOpenChange={setAsking}
+        title={retired ? `Put ${name} back in service?` : `Retire ${name}?`}
+        action={retired ? 'Put back' : 'Retire'}
+        asksWhy
+        onConfirm={async (reason) =>
+          tellDecided(
+            await retire.mutateAsync({ id: one.id, retired: !retired, reason }),
+            retired ? `${name} is in service again` : `${name} is retired`,
+          )
+        }
+      >
+        <p>
+          {retired
+            ? 'Its silence is a fault again, and no block may touch its address.'
+            : 'Its silence is no fault any more, and its address is no longer protected from blocks. What it has sent stays, and what it still sends is stored.'}
+        </p>
+      </Confirm>
+    </>
   )
 }
 

@@ -6,12 +6,13 @@ import { useTimeseries } from '../../data/use-timeseries.ts'
 import { useTop } from '../../data/use-top.ts'
 import { useView, type View, type ViewMetric } from '../../data/view.ts'
 import { API_METRIC, PRESET_MS } from '../../data/view-state.ts'
-import { clock, dateMinute, duration, rate, toRate } from '../format.ts'
+import { clock, dateMinute, duration, rate, share, toRate } from '../format.ts'
 import { TrendMark } from '../trend-mark.tsx'
 import { StateDot } from '../ui/badge.tsx'
 import { cn } from '../ui/cn.ts'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { Sparkline } from '../ui/sparkline.tsx'
+import { lostHere } from './loss.ts'
 import { previousOf } from './previous.ts'
 import { pointsFor, useGaps } from './use-coverage.ts'
 
@@ -173,6 +174,7 @@ function Collection({ health, exporters }: { health: HealthAnswer | undefined; e
   const losing = (exporters?.exporters ?? []).filter((one) => one.state === 'live' && (one.lossShare ?? 0) >= 0.001)
   const worst = Math.max(0, ...losing.map((one) => one.lossShare ?? 0))
   const allLive = sli !== undefined && sli.exportersLive === sli.exportersKnown
+  const here = sli === undefined ? null : lostHere(sli)
   const late = (sli?.ingestLatencyP95Seconds ?? 0) > 5
   return (
     <div className="flex min-w-0 flex-col gap-1 bg-surface px-4 pt-3 pb-3 max-lg:col-span-2">
@@ -205,15 +207,15 @@ function Collection({ health, exporters }: { health: HealthAnswer | undefined; e
                 : `${duration(sli.ingestLatencyP95Seconds)} to queryable (p95)`}
             </StateDot>
           </dd>
-          <dt className="text-muted">Loss</dt>
-          <dd>
-            <StateDot tone={losing.length > 0 || sli.kernelDrops > 0 ? 'warn' : 'ok'}>
-              {sli.kernelDrops > 0
-                ? `${sli.kernelDrops} datagrams dropped by the kernel`
-                : losing.length > 0
-                  ? `${losing.length} exporter${losing.length === 1 ? '' : 's'}, up to ${(worst * 100).toFixed(1)} %`
-                  : 'none seen'}
+          <dt className="text-muted">Lost on the way</dt>
+          <dd title="By the sequence numbers of the exports: sent, and never arrived">
+            <StateDot tone={losing.length > 0 ? 'warn' : 'ok'}>
+              {losing.length > 0 ? `${losing.length} exporter${losing.length === 1 ? '' : 's'}, up to ${share(worst)}` : 'none seen'}
             </StateDot>
+          </dd>
+          <dt className="text-muted">Lost here</dt>
+          <dd title="By the kernel’s receive buffer and by the collector itself, since it started">
+            <StateDot tone={here === null ? 'ok' : 'warn'}>{here ?? 'none'}</StateDot>
           </dd>
         </dl>
       )}

@@ -1,17 +1,22 @@
 'use client'
 
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useId, useState } from 'react'
 import { ProblemNote } from '../shell/problem-note.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog, DialogClose, DialogContent } from '../ui/dialog.tsx'
+import { Input, Label } from '../ui/input.tsx'
 
-/** Asks before something that cannot be taken back; says what will be gone. Stays open, with the reason, when it fails. */
+/**
+ * Asks before something that cannot be taken back; says what will be gone. With `asksWhy` the person gives a reason, which goes into the audit log.
+ * Stays open, with the cause, when it fails.
+ */
 export function Confirm({
   open,
   onOpenChange,
   title,
   children,
   action,
+  asksWhy = false,
   onConfirm,
 }: {
   open: boolean
@@ -20,16 +25,20 @@ export function Confirm({
   children: ReactNode
   /** The verb on the button. */
   action: string
-  onConfirm: () => Promise<unknown>
+  asksWhy?: boolean
+  onConfirm: (reason: string) => Promise<unknown>
 }) {
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
+  const [reason, setReason] = useState('')
+  const id = useId()
   async function confirm() {
     setBusy(true)
     setError(null)
     try {
-      await onConfirm()
+      await onConfirm(reason.trim())
       onOpenChange(false)
+      setReason('')
     } catch (cause) {
       setError(cause)
     }
@@ -51,7 +60,7 @@ export function Confirm({
             <DialogClose asChild>
               <Button size="lg">Cancel</Button>
             </DialogClose>
-            <Button variant="danger" size="lg" disabled={busy} onClick={() => void confirm()}>
+            <Button variant="danger" size="lg" disabled={busy || (asksWhy && reason.trim() === '')} onClick={() => void confirm()}>
               {busy ? 'Working…' : action}
             </Button>
           </>
@@ -59,6 +68,12 @@ export function Confirm({
       >
         <div className="grid gap-3 text-[13px] text-muted leading-relaxed">
           {children}
+          {asksWhy ? (
+            <div className="grid gap-1">
+              <Label htmlFor={`${id}-why`}>Why, for the audit log</Label>
+              <Input id={`${id}-why`} value={reason} maxLength={200} required onChange={(event) => setReason(event.target.value)} />
+            </div>
+          ) : null}
           {error === null ? null : <ProblemNote error={error} />}
         </div>
       </DialogContent>

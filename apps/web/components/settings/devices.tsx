@@ -2,8 +2,7 @@
 import { type DeviceShape, DIALECTS } from '@weir/db/contracts'
 import { Plus, ServerCog } from 'lucide-react'
 import { type ReactNode, useId, useState } from 'react'
-import { toast } from 'sonner'
-import { saveDevice, useDevices, useSettingsChange } from '../../data/use-blocks-settings.ts'
+import { removeDevice, saveDevice, useDevices, useSettingsChange } from '../../data/use-blocks-settings.ts'
 import { useExporters } from '../../data/use-exporters.ts'
 import { DIALECT_NAMES, TRANSPORT_NAMES } from '../blocks/model.ts'
 import { exact } from '../format.ts'
@@ -17,14 +16,19 @@ import { Panel } from '../ui/panel.tsx'
 import { Select } from '../ui/select.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
+import { Confirm } from './confirm.tsx'
 import { type DeviceForm, deviceBody, deviceFormOf, EMPTY_DEVICE, idFrom, transportsOf } from './device-form.ts'
 import { PageHead } from './page-head.tsx'
+import { tellDecided } from './settings-data.ts'
+import { WaitingNote } from './waiting-note.tsx'
 
 /** Routers, firewalls and route servers that stop traffic for Weir. */
 export function Devices({ canWrite }: { canWrite: boolean }) {
   const devices = useDevices()
   const exporters = useExporters()
   const [edited, setEdited] = useState<DeviceShape | 'new' | null>(null)
+  const [removed, setRemoved] = useState<DeviceShape | null>(null)
+  const change = useSettingsChange()
   const names = new Map(exporters.data?.exporters.map((one) => [one.id, one.name ?? one.address]))
   const add = canWrite ? (
     <Button variant="primary" onClick={() => setEdited('new')}>
@@ -36,12 +40,13 @@ export function Devices({ canWrite }: { canWrite: boolean }) {
       <PageHead title="Devices" actions={devices.data === undefined || devices.data.devices.length === 0 ? undefined : add}>
         What stops traffic on your word. Keys and passwords are no part of this: they are files on the machine that enforces.
       </PageHead>
+      {canWrite ? <WaitingNote about="device:" /> : null}
       <Panel>
         {devices.data !== undefined ? (
           devices.data.devices.length === 0 ? (
             <EmptyState icon={ServerCog} className="py-14" title="No device yet" actions={add}>
               {canWrite
-                ? 'Add the router, firewall or route server that shall stop traffic. Until then blocks can be simulated by nobody.'
+                ? 'Add the router, firewall or route server that shall stop traffic. Until then nobody can simulate a block.'
                 : 'An admin can add one.'}
             </EmptyState>
           ) : (
@@ -52,6 +57,7 @@ export function Devices({ canWrite }: { canWrite: boolean }) {
                   device={device}
                   seenBy={device.exporterIds.map((id) => names.get(id) ?? `exporter ${id}`)}
                   onEdit={canWrite ? () => setEdited(device) : null}
+                  onRemove={canWrite ? () => setRemoved(device) : null}
                 />
               ))}
             </ul>
@@ -62,6 +68,19 @@ export function Devices({ canWrite }: { canWrite: boolean }) {
           <SkeletonRows rows={4} className="p-4" />
         )}
       </Panel>
+      <Confirm
+        open={removed !== null}
+        onOpenChange={() => setRemoved(null)}
+        title={`Remove ${removed?.name ?? ''}?`}
+        action="Remove"
+        asksWhy
+        onConfirm={async (reason) => {
+          if (removed === null) return
+          tellDecided(await change.mutateAsync(() => removeDevice(removed.id, reason)), `${removed.name} is removed`)
+        }}
+      >
+        <p>Nothing new goes to it. Past blocks keep its name. While it holds a live block it cannot be removed.</p>
+      </Confirm>
       <Dialog open={edited !== null} onOpenChange={(open) => !open && setEdited(null)}>
         {edited === null ? null : (
           <Edit key={edited === 'new' ? '' : edited.id} device={edited === 'new' ? null : edited} onDone={() => setEdited(null)} />
@@ -71,7 +90,17 @@ export function Devices({ canWrite }: { canWrite: boolean }) {
   )
 }
 
-function Row({ device, seenBy, onEdit }: { device: DeviceShape; seenBy: readonly string[]; onEdit: (() => void) | null }) {
+function Row({
+  device,
+  seenBy,
+  onEdit,
+  onRemove,
+}: {
+  device: DeviceShape
+  seenBy: readonly string[]
+  onEdit: (() => void) | null
+  onRemove: (() => void) | null
+}) {
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 text-[13px]">
       <div className="min-w-0 flex-1 basis-64">
@@ -118,6 +147,11 @@ function Row({ device, seenBy, onEdit }: { device: DeviceShape; seenBy: readonly
         {onEdit === null ? null : (
           <Button onClick={onEdit} aria-label={`Change ${device.name}`}>
             Change
+          </Button>
+        )}
+        {onRemove === null ? null : (
+          <Button variant="danger" onClick={onRemove} aria-label={`Remove ${device.name}`}>
+            Remove
           </Button>
         )}
       </div>
@@ -168,8 +202,8 @@ function Edit({ device, onDone }: { device: DeviceShape | null; onDone: () => vo
         onSubmit={(event) => {
           event.preventDefault()
           change.mutate(() => saveDevice(deviceBody(form)), {
-            onSuccess: () => {
-              toast.success('Saved')
+            onSuccess: (answer) => {
+              tellDecided(answer, 'Saved')
               onDone()
             },
           })

@@ -9,9 +9,10 @@ import { Button } from '../ui/button.tsx'
 import { Input, Label } from '../ui/input.tsx'
 import { Panel, PanelBody, PanelHeader } from '../ui/panel.tsx'
 import { PageHead } from './page-head.tsx'
+import { SecondFactor } from './second-factor.tsx'
 import { useChange } from './settings-data.ts'
 
-/** One's own name and password. */
+/** One's own name, password and second factor. */
 export function ProfileSettings({ name: stored, email, role, roleHint }: { name: string; email: string; role: string; roleHint: string }) {
   return (
     <>
@@ -21,6 +22,7 @@ export function ProfileSettings({ name: stored, email, role, roleHint }: { name:
       <div className="grid items-start gap-4 xl:grid-cols-2">
         <NameForm stored={stored} />
         <PasswordForm email={email} />
+        <SecondFactor />
       </div>
     </>
   )

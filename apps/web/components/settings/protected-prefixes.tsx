@@ -1,8 +1,7 @@
 'use client'
 import { canonicalNetwork, type ProtectedPrefixesAnswer } from '@weir/db/contracts'
 import { useId, useState } from 'react'
-import { toast } from 'sonner'
-import { protectPrefix, useProtectedPrefixes, useSettingsChange } from '../../data/use-blocks-settings.ts'
+import { protectPrefix, unprotectPrefix, useProtectedPrefixes, useSettingsChange } from '../../data/use-blocks-settings.ts'
 import { exact } from '../format.ts'
 import { ProblemNote } from '../shell/problem-note.tsx'
 import { Ago } from '../time.tsx'
@@ -11,7 +10,10 @@ import { Input, Label } from '../ui/input.tsx'
 import { Panel, PanelHeader } from '../ui/panel.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
+import { Confirm } from './confirm.tsx'
 import { PageHead } from './page-head.tsx'
+import { tellDecided } from './settings-data.ts'
+import { WaitingNote } from './waiting-note.tsx'
 
 type Entry = ProtectedPrefixesAnswer['prefixes'][number]
 const GROUPS = [
@@ -23,20 +25,23 @@ const GROUPS = [
 /** What no block may ever touch, in either direction of overlap. */
 export function ProtectedPrefixes({ canWrite }: { canWrite: boolean }) {
   const answer = useProtectedPrefixes()
+  const change = useSettingsChange()
+  const [removed, setRemoved] = useState<string | null>(null)
   return (
     <>
       <PageHead title="Protected prefixes">
         A block that overlaps with one of these is refused, whoever asks: at the request, at the approval and again before it is sent.
-        Protection is only ever added here.
       </PageHead>
       {answer.data !== undefined ? (
         <div className="grid gap-4">
+          {canWrite ? <WaitingNote about="prefix:" className="mb-0" /> : null}
           {canWrite ? <Add known={answer.data.prefixes} /> : null}
           {GROUPS.map((group) => (
             <Group
               key={group.source}
               title={group.title}
               empty={group.empty}
+              onRemove={canWrite && group.source === 'site' ? setRemoved : null}
               entries={answer.data.prefixes.filter((one) => one.source === group.source)}
             />
           ))}
@@ -50,11 +55,34 @@ export function ProtectedPrefixes({ canWrite }: { canWrite: boolean }) {
           )}
         </Panel>
       )}
+      <Confirm
+        open={removed !== null}
+        onOpenChange={() => setRemoved(null)}
+        title={`Stop protecting ${removed ?? ''}?`}
+        action="Remove"
+        asksWhy
+        onConfirm={async (reason) => {
+          if (removed === null) return
+          tellDecided(await change.mutateAsync(() => unprotectPrefix(removed, reason)), `${removed} is not protected any more`)
+        }}
+      >
+        <p>Blocks may touch it from then on, as far as nothing else protects it.</p>
+      </Confirm>
     </>
   )
 }
 
-function Group({ title, empty, entries }: { title: string; empty: string; entries: readonly Entry[] }) {
+function Group({
+  title,
+  empty,
+  entries,
+  onRemove,
+}: {
+  title: string
+  empty: string
+  entries: readonly Entry[]
+  onRemove: ((prefix: string) => void) | null
+}) {
   const id = useId()
   return (
     <Panel aria-labelledby={id}>
@@ -76,6 +104,17 @@ function Group({ title, empty, entries }: { title: string; empty: string; entrie
                     </>
                   )}
                 </span>
+              )}
+              {onRemove === null ? null : (
+                <Button
+                  size="sm"
+                  variant="danger"
+                  className="self-center"
+                  aria-label={`Remove ${entry.prefix}`}
+                  onClick={() => onRemove(entry.prefix)}
+                >
+                  Remove
+                </Button>
               )}
             </li>
           ))}
@@ -101,8 +140,8 @@ function Add({ known }: { known: readonly Entry[] }) {
           event.preventDefault()
           if (canonical === null || reason.trim() === '') return
           change.mutate(() => protectPrefix({ prefix: canonical, reason: reason.trim() }), {
-            onSuccess: () => {
-              toast.success(`${canonical} is protected`)
+            onSuccess: (answer) => {
+              tellDecided(answer, `${canonical} is protected`)
               setPrefix('')
               setReason('')
             },

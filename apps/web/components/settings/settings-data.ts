@@ -1,6 +1,7 @@
 'use client'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import type { Role } from '@weir/db/contracts'
+import type { AdminChange, AdminChangesAnswer, NotificationAnswer, Role } from '@weir/db/contracts'
+import { toast } from 'sonner'
 import { fetchJson } from '../../data/fetch-json.ts'
 
 /** What the settings read and change. All keys start with 'settings', so that a `changed` event about settings refreshes them. */
@@ -11,6 +12,7 @@ export interface UserRow {
   email: string
   role: Role
   disabled: boolean
+  secondFactor: boolean
   createdAt: string
   lastSeenAt: string | null
 }
@@ -69,3 +71,24 @@ export function useChange<T = undefined>() {
     onSettled: () => client.invalidateQueries({ queryKey: ['settings'] }),
   })
 }
+
+/** What a change answers that a second admin may have to approve. */
+export interface Decided {
+  waiting: AdminChange | null
+}
+
+/** Say that it is done, or that a second admin has to approve it. */
+export function tellDecided(answer: { waiting?: AdminChange | null } | undefined, done: string): void {
+  if (answer?.waiting == null) toast.success(done)
+  else toast('A second admin has to approve this', { description: `${answer.waiting.sentence}. It waits under “Admin changes” for a day.` })
+}
+
+/** Changes that wait for a second admin, and those decided lately. */
+export const useAdminChanges = (options: { enabled?: boolean } = {}) =>
+  useQuery({
+    queryKey: ['settings', 'admin-changes'],
+    queryFn: ({ signal }) => fetchJson<AdminChangesAnswer>('/api/v1/admin-changes', { signal }),
+    enabled: options.enabled ?? true,
+    refetchInterval: 30_000,
+  })
+export const useNotifications = () => useRead<NotificationAnswer>('notifications', '/api/v1/notifications')

@@ -1,6 +1,6 @@
 'use client'
 
-import { Database, Info, KeyRound, Network, ServerCog, ShieldCheck, Tags, UserRound, Users } from 'lucide-react'
+import { BellRing, Database, Info, KeyRound, Network, ServerCog, ShieldCheck, Tags, UserRound, Users, UsersRound } from 'lucide-react'
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
 import { useEffect, useRef } from 'react'
@@ -13,6 +13,8 @@ const SECTIONS = [
   { href: '/settings/networks', label: 'Networks', icon: Network },
   { href: '/settings/devices', label: 'Devices', icon: ServerCog },
   { href: '/settings/protected', label: 'Protected prefixes', icon: ShieldCheck },
+  { href: '/settings/changes', label: 'Admin changes', icon: UsersRound },
+  { href: '/settings/notifications', label: 'Notifications', icon: BellRing },
   { href: '/settings/demo', label: 'Demo data', icon: Database },
   { href: '/settings/about', label: 'About', icon: Info },
 ] as const

@@ -8,16 +8,15 @@ import { ProblemNote } from '../shell/problem-note.tsx'
 import { ROLE_NAMES } from '../shell/roles.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
-import { Dialog, DialogClose, DialogContent } from '../ui/dialog.tsx'
 import { Input, Label } from '../ui/input.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Select } from '../ui/select.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
 import { Confirm } from './confirm.tsx'
+import { MakeOnce } from './make-once.tsx'
 import { PageHead } from './page-head.tsx'
 import { RoleChoice } from './role-select.tsx'
-import { SecretOnce } from './secret-once.tsx'
 import { type TokenRow, useChange, useTokens } from './settings-data.ts'
 
 const LIVES = [
@@ -114,76 +113,48 @@ function NewToken({ open, onOpenChange }: { open: boolean; onOpenChange: (open: 
   const [name, setName] = useState('')
   const [role, setRole] = useState<Role>('viewer')
   const [days, setDays] = useState<Life>('90')
-  const close = (next: boolean) => {
-    onOpenChange(next)
-    if (!next) {
-      make.reset()
-      setName('')
-      setRole('viewer')
-      setDays('90')
-    }
+  const close = () => {
+    onOpenChange(false)
+    make.reset()
+    setName('')
+    setRole('viewer')
+    setDays('90')
   }
-  const made = make.data
   return (
-    <Dialog open={open} onOpenChange={close}>
-      <DialogContent
-        title={made === undefined ? 'New token' : 'Copy the token now'}
-        className="sm:w-[480px]"
-        footer={
-          made === undefined ? (
-            <>
-              <DialogClose asChild>
-                <Button size="lg">Cancel</Button>
-              </DialogClose>
-              <Button type="submit" form="new-token" variant="primary" size="lg" disabled={make.isPending}>
-                Make the token
-              </Button>
-            </>
-          ) : (
-            <DialogClose asChild>
-              <Button variant="primary" size="lg">
-                Done
-              </Button>
-            </DialogClose>
-          )
+    <MakeOnce
+      open={open}
+      onClose={close}
+      title="New token"
+      action="Make the token"
+      busy={make.isPending}
+      onMake={() => make.mutate({ method: 'POST', path: '/api/v1/tokens', body: { name: name.trim(), role, days: Number(days) } })}
+      made={
+        make.data && {
+          title: 'Copy the token now',
+          label: 'Token',
+          secret: make.data.token,
+          note: `Shown only now; Weir keeps its hash. Send it as “Authorization: Bearer …”. It ends ${dateMinute(Date.parse(make.data.expiresAt))}.`,
         }
-      >
-        {made === undefined ? (
-          <form
-            id="new-token"
-            className="grid gap-4"
-            onSubmit={(event) => {
-              event.preventDefault()
-              make.mutate({ method: 'POST', path: '/api/v1/tokens', body: { name: name.trim(), role, days: Number(days) } })
-            }}
-          >
-            <div className="grid gap-1.5">
-              <Label htmlFor="token-name">Name of the program that will use it</Label>
-              <Input
-                id="token-name"
-                required
-                maxLength={100}
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-                placeholder="capacity report"
-                className="h-9"
-              />
-            </div>
-            <div className="grid gap-1.5">
-              <span className="font-medium text-[12px] text-muted">Ends after</span>
-              <Select label="Ends after" value={days} options={LIVES} onChange={setDays} className="h-9 w-32" />
-            </div>
-            <RoleChoice value={role} onChange={setRole} />
-            {make.isError ? <ProblemNote error={make.error} /> : null}
-          </form>
-        ) : (
-          <SecretOnce
-            label="Token"
-            secret={made.token}
-            note={`Shown only now; Weir keeps its hash. Send it as “Authorization: Bearer …”. It ends ${dateMinute(Date.parse(made.expiresAt))}.`}
-          />
-        )}
-      </DialogContent>
-    </Dialog>
+      }
+    >
+      <div className="grid gap-1.5">
+        <Label htmlFor="token-name">Name of the program that will use it</Label>
+        <Input
+          id="token-name"
+          required
+          maxLength={100}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          placeholder="capacity report"
+          className="h-9"
+        />
+      </div>
+      <div className="grid gap-1.5">
+        <span className="font-medium text-[12px] text-muted">Ends after</span>
+        <Select label="Ends after" value={days} options={LIVES} onChange={setDays} className="h-9 w-32" />
+      </div>
+      <RoleChoice value={role} onChange={setRole} />
+      {make.isError ? <ProblemNote error={make.error} /> : null}
+    </MakeOnce>
   )
 }

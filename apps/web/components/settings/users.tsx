@@ -1,25 +1,25 @@
 'use client'
 
 import { ROLES, type Role } from '@weir/db/contracts'
-import { UserPlus } from 'lucide-react'
+import { ShieldOff, UserPlus } from 'lucide-react'
 import { useState } from 'react'
 import { toast } from 'sonner'
 import { ProblemError } from '../../data/fetch-json.ts'
+import { ignoreCancelled, useWithStepUp } from '../blocks/step-up.tsx'
 import { ago, dateMinute } from '../format.ts'
 import { ProblemNote } from '../shell/problem-note.tsx'
 import { ROLE_NAMES } from '../shell/roles.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
-import { Dialog, DialogClose, DialogContent } from '../ui/dialog.tsx'
 import { Input, Label } from '../ui/input.tsx'
 import { Panel, PanelHeader } from '../ui/panel.tsx'
 import { Select } from '../ui/select.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
 import { Confirm } from './confirm.tsx'
+import { MakeOnce } from './make-once.tsx'
 import { PageHead } from './page-head.tsx'
 import { RoleChoice } from './role-select.tsx'
-import { SecretOnce } from './secret-once.tsx'
 import { type InvitationRow, type UserRow, useChange, useUsers } from './settings-data.ts'
 
 const OPTIONS = ROLES.map((role) => ({ value: role, label: ROLE_NAMES[role] }))
@@ -65,7 +65,8 @@ export function Users({ ownId }: { ownId: string }) {
 
 function User({ user, own }: { user: UserRow; own: boolean }) {
   const change = useChange()
-  const [asking, setAsking] = useState(false)
+  const [asking, setAsking] = useState<'disable' | 'second-factor' | null>(null)
+  const stepUp = useWithStepUp()
   const patch = (body: { role?: Role; disabled?: boolean }) =>
     change.mutateAsync({ method: 'PATCH', path: `/api/v1/users/${user.id}`, body })
   const tell = (error: unknown) =>
@@ -80,6 +81,7 @@ function User({ user, own }: { user: UserRow; own: boolean }) {
           <span className={`truncate font-medium ${user.disabled ? 'text-muted line-through' : ''}`}>{user.name}</span>
           {own ? <Badge>you</Badge> : null}
           {user.disabled ? <Badge tone="warn">disabled</Badge> : null}
+          {user.secondFactor ? <Badge tone="ok">second factor</Badge> : null}
         </p>
         <p className="truncate text-[12.5px] text-muted">
           {user.email} · {seen}
@@ -90,6 +92,15 @@ function User({ user, own }: { user: UserRow; own: boolean }) {
           <Badge tone="accent">{ROLE_NAMES[user.role]}</Badge>
         ) : (
           <>
+            {user.secondFactor ? (
+              <Button
+                aria-label={`Take away the second factor of ${user.name}`}
+                title="For whoever lost the app and the recovery codes"
+                onClick={() => setAsking('second-factor')}
+              >
+                <ShieldOff aria-hidden /> Lost it
+              </Button>
+            ) : null}
             <Select
               label={`Role of ${user.name}`}
               value={user.role}
@@ -105,7 +116,7 @@ function User({ user, own }: { user: UserRow; own: boolean }) {
                 Enable
               </Button>
             ) : (
-              <Button className="w-20" variant="danger" onClick={() => setAsking(true)}>
+              <Button className="w-20" variant="danger" onClick={() => setAsking('disable')}>
                 Disable
               </Button>
             )}
@@ -113,14 +124,31 @@ function User({ user, own }: { user: UserRow; own: boolean }) {
         )}
       </div>
       <Confirm
-        open={asking}
-        onOpenChange={setAsking}
+        open={asking === 'disable'}
+        onOpenChange={() => setAsking(null)}
         title={`Disable ${user.name}?`}
         action="Disable"
         onConfirm={() => patch({ disabled: true })}
       >
         <p>Their sessions end now and they cannot sign in until someone enables the account again. What they made stays.</p>
       </Confirm>
+      <Confirm
+        open={asking === 'second-factor'}
+        onOpenChange={() => setAsking(null)}
+        title={`Take away ${user.name}’s second factor?`}
+        action="Take it away"
+        onConfirm={() =>
+          stepUp
+            .run(() => change.mutateAsync({ method: 'DELETE', path: `/api/v1/users/${user.id}/second-factor` }))
+            .then(() => toast.success(`${user.name} signs in with the password alone now`), ignoreCancelled)
+        }
+      >
+        <p>
+          For someone who has lost the app and the recovery codes. Make sure that it is them: from now on the password alone lets them in,
+          and their sessions end.
+        </p>
+      </Confirm>
+      {stepUp.dialog}
     </li>
   )
 }
@@ -162,74 +190,48 @@ function Invite({ open, onOpenChange }: { open: boolean; onOpenChange: (open: bo
   const invite = useChange<{ url: string; expiresAt: string }>()
   const [email, setEmail] = useState('')
   const [role, setRole] = useState<Role>('operator')
-  const close = (next: boolean) => {
-    onOpenChange(next)
-    if (!next) {
-      invite.reset()
-      setEmail('')
-      setRole('operator')
-    }
+  const close = () => {
+    onOpenChange(false)
+    invite.reset()
+    setEmail('')
+    setRole('operator')
   }
-  const made = invite.data
   return (
-    <Dialog open={open} onOpenChange={close}>
-      <DialogContent
-        title={made === undefined ? 'Invite someone' : 'Send this link'}
-        className="sm:w-[480px]"
-        footer={
-          made === undefined ? (
-            <>
-              <DialogClose asChild>
-                <Button size="lg">Cancel</Button>
-              </DialogClose>
-              <Button type="submit" form="invite" variant="primary" size="lg" disabled={invite.isPending}>
-                Make a link
-              </Button>
-            </>
-          ) : (
-            <DialogClose asChild>
-              <Button variant="primary" size="lg">
-                Done
-              </Button>
-            </DialogClose>
-          )
+    <MakeOnce
+      open={open}
+      onClose={close}
+      title="Invite someone"
+      action="Make a link"
+      busy={invite.isPending}
+      onMake={() =>
+        invite.mutate({
+          method: 'POST',
+          path: '/api/v1/users/invitations',
+          body: { role, ...(email.trim() === '' ? {} : { email: email.trim() }) },
+        })
+      }
+      made={
+        invite.data && {
+          title: 'Send this link',
+          label: 'Invitation link',
+          secret: invite.data.url,
+          note: `Shown only now. It lets one person in as ${ROLE_NAMES[role].toLowerCase()} and ends ${dateMinute(Date.parse(invite.data.expiresAt))}. Send it over a channel you trust: whoever opens it first gets the account.`,
         }
-      >
-        {made === undefined ? (
-          <form
-            id="invite"
-            className="grid gap-4"
-            onSubmit={(event) => {
-              event.preventDefault()
-              invite.mutate({
-                method: 'POST',
-                path: '/api/v1/users/invitations',
-                body: { role, ...(email.trim() === '' ? {} : { email: email.trim() }) },
-              })
-            }}
-          >
-            <div className="grid gap-1.5">
-              <Label htmlFor="invite-email">E-mail, if the link is for one address only</Label>
-              <Input
-                id="invite-email"
-                type="email"
-                value={email}
-                onChange={(event) => setEmail(event.target.value)}
-                placeholder="anyone with the link"
-                className="h-9"
-              />
-            </div>
-            <RoleChoice value={role} onChange={setRole} />
-            {invite.isError ? <ProblemNote error={invite.error} /> : null}
-          </form>
-        ) : (
-          <SecretOnce
-            label="Invitation link"
-            secret={made.url}
-            note={`Shown only now. It lets one person in as ${ROLE_NAMES[role].toLowerCase()} and ends ${dateMinute(Date.parse(made.expiresAt))}. Send it over a channel you trust: whoever opens it first gets the account.`}
-          />
-        )}
-      </DialogContent>
-    </Dialog>
+      }
+    >
+      <div className="grid gap-1.5">
+        <Label htmlFor="invite-email">E-mail, if the link is for one address only</Label>
+        <Input
+          id="invite-email"
+          type="email"
+          value={email}
+          onChange={(event) => setEmail(event.target.value)}
+          placeholder="anyone with the link"
+          className="h-9"
+        />
+      </div>
+      <RoleChoice value={role} onChange={setRole} />
+      {invite.isError ? <ProblemNote error={invite.error} /> : null}
+    </MakeOnce>
   )
 }

@@ -15,14 +15,15 @@ export const buttonStyle = cva(
         link: 'h-auto border-transparent bg-transparent px-0 text-accent underline-offset-2 hover:underline',
       },
       size: {
-        sm: 'h-7 px-2 text-[12px]',
-        md: 'h-8 px-2.5 text-[13px]',
-        lg: 'h-9 px-3.5 text-[13px]',
-        icon: 'size-8 p-0',
-        'icon-sm': 'size-7 p-0',
+        // On a phone every one is a thumb wide; the small ones reach beyond what is drawn.
+        sm: 'h-7 px-2 text-[12px] max-sm:h-11 max-sm:px-3 max-sm:text-[13px]',
+        md: 'h-8 px-2.5 text-[13px] max-sm:h-11 max-sm:px-3',
+        lg: 'h-9 px-3.5 text-[13px] max-sm:h-11',
+        icon: 'size-8 p-0 max-sm:size-11',
+        'icon-sm': "relative size-7 p-0 max-sm:after:absolute max-sm:after:-inset-2 max-sm:after:content-['']",
       },
     },
-    compoundVariants: [{ variant: 'link', className: 'h-auto px-0' }],
+    compoundVariants: [{ variant: 'link', className: 'h-auto px-0 max-sm:h-auto max-sm:min-h-11 max-sm:px-0' }],
     defaultVariants: { variant: 'secondary', size: 'md' },
   },
 )

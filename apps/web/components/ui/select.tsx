@@ -36,7 +36,7 @@ export function Select<T extends string>({
       <Radix.Trigger
         aria-label={label}
         className={cn(
-          'inline-flex h-8 cursor-pointer items-center justify-between gap-1.5 whitespace-nowrap rounded-md border border-border bg-surface px-2.5 text-[13px] text-text outline-offset-1 hover:bg-raised focus-visible:outline-2 focus-visible:outline-accent disabled:cursor-not-allowed disabled:opacity-50',
+          'inline-flex h-8 cursor-pointer items-center justify-between gap-1.5 whitespace-nowrap rounded-md border border-border bg-surface px-2.5 text-[13px] text-text outline-offset-1 hover:bg-raised max-sm:h-11 focus-visible:outline-2 focus-visible:outline-accent disabled:cursor-not-allowed disabled:opacity-50',
           className,
         )}
       >
@@ -60,7 +60,7 @@ export function Select<T extends string>({
               <Radix.Item
                 key={option.value}
                 value={option.value}
-                className="relative flex min-h-8 cursor-pointer select-none items-center rounded-md py-1 pr-3 pl-7 text-[13px] outline-none data-[highlighted]:bg-accent/12"
+                className="relative flex min-h-8 cursor-pointer select-none items-center rounded-md py-1 pr-3 pl-7 text-[13px] outline-none max-sm:min-h-11 data-[highlighted]:bg-accent/12"
               >
                 <Radix.ItemIndicator className="absolute left-2">
                   <Check className="size-4 text-accent" />

@@ -13,7 +13,7 @@ export function TabsTrigger({ className, ...props }: ComponentProps<typeof Radix
   return (
     <Radix.Trigger
       className={cn(
-        '-mb-px h-9 cursor-pointer whitespace-nowrap border-transparent border-b-2 px-0.5 font-medium text-[13px] text-muted outline-offset-1 hover:text-text focus-visible:outline-2 focus-visible:outline-accent data-[state=active]:border-accent data-[state=active]:text-text',
+        '-mb-px h-9 cursor-pointer max-sm:h-11 whitespace-nowrap border-transparent border-b-2 px-0.5 font-medium text-[13px] text-muted outline-offset-1 hover:text-text focus-visible:outline-2 focus-visible:outline-accent data-[state=active]:border-accent data-[state=active]:text-text',
         className,
       )}
       {...props}
@@ -59,6 +59,7 @@ export function Segmented<T extends string>({
           title={option.title}
           className={cn(
             'cursor-pointer whitespace-nowrap rounded-[5px] border border-transparent px-2 font-medium text-[12px] text-muted outline-offset-1 hover:text-text focus-visible:outline-2 focus-visible:outline-accent data-[state=on]:border-border data-[state=on]:bg-surface data-[state=on]:text-text',
+            'max-sm:h-11 max-sm:px-3',
             size === 'sm' ? 'h-6' : 'h-[26px]',
           )}
         >

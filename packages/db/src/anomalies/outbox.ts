@@ -14,8 +14,8 @@ export interface DueNotification {
   attempts: number
 }
 
-/** What became of one try: sent, to be tried again at `retryAt`, or given up. */
-export type DeliveryOutcome = { sent: true } | { sent: false; error: string; retryAt: Date | null }
+/** What became of one try: sent (`answer`: what the receiver said), to be tried again at `retryAt`, or given up. */
+export type DeliveryOutcome = { sent: true; answer?: string } | { sent: false; error: string; retryAt: Date | null }
 
 /**
  * Take up to `limit` due messages, hand each to `deliver` and note what became of it. A message that a process holds is invisible to others

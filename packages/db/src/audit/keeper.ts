@@ -1,7 +1,9 @@
 import type { Pool } from 'pg'
+import { appendAudit, inTransaction } from '../commands/audit.ts'
+import { tellSystemAlert } from '../commands/notifications.ts'
 import type { HealthAnswer } from '../contracts/api.ts'
-import type { AuditState } from '../contracts/audit.ts'
-import { messageOf } from '../errors.ts'
+import { type AuditState, systemActor } from '../contracts/audit.ts'
+import { messageOf, StorageError } from '../errors.ts'
 import { verifyStored } from './check.ts'
 import { copyCheckpoints, makeCheckpoint } from './checkpoint.ts'
 import { openSigningKey, type SigningKey, trustedKeys } from './signing-key.ts'
@@ -20,18 +22,27 @@ export interface AuditKeeper {
   /** Sign what is new now, wherever it can be signed; before an export. */
   seal(): Promise<void>
   state(): Promise<AuditState>
-  /** The line of the health answer. */
-  check(): HealthAnswer['checks'][number]
+  /** The lines of the health answer. */
+  checks(): HealthAnswer['checks']
   close(): Promise<void>
 }
 
 /**
  * Keeps the chain of one installation: signs its head when a checkpoint is due, copies checkpoints to `<dataDir>/audit-checkpoints.jsonl`, and
- * reads what is new (once an hour everything) to say whether the chain holds. Failures are told by `check()` and `log`, and tried again.
+ * reads what is new (once an hour everything) to say whether the chain holds. Whether the log takes entries is tried at every look: one that does not
+ * stops every action, so that is an alert of its own, `audit_blocked`, which pages people. Failures are told by `checks()` and `log`, and tried again.
  */
-export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unknown, message: string) => void): AuditKeeper {
+export function createAuditKeeper(
+  pool: Pool,
+  dataDir: string,
+  log: (error: unknown, message: string) => void,
+  options: { tickMs?: number } = {},
+): AuditKeeper {
   let key: SigningKey | null = null
   let failure: string | null = null
+  let blocked: string | null = null
+  /** What people were last told of it; undefined: not known, after a start. */
+  let toldBlocked: boolean | undefined
   let problem: AuditProblem | null = null
   let verified: { head: AuditHead; at: Date; wholeAt: Date } | null = null
   let wholeEveryMs = WHOLE_LEAST_MS
@@ -61,7 +72,29 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
     verified = { head: verdict.head, at: now, wholeAt: whole || verified === null ? now : verified.wholeAt }
   }
 
+  /** Try whether the log takes entries, and page people when it begins or ceases to refuse them. */
+  async function tryWriting(): Promise<void> {
+    const before = blocked
+    blocked = await whyBlocked(pool)
+    if (blocked !== null && blocked !== before)
+      log(new Error(blocked), 'audit_blocked: the audit log takes no entries, so no action is taken')
+    if (blocked === null && before !== null) log(null, 'audit_blocked is over: the audit log takes entries again')
+    if (toldBlocked === (blocked !== null)) return
+    const sentence =
+      blocked === null
+        ? 'The audit log takes entries again.'
+        : `The audit log takes no entries, so Weir refuses every change, sign-in and block: ${blocked}.`
+    // A database that takes no messages either is told by the health answer alone, and tried again.
+    await tellSystemAlert(pool, blocked === null ? 'cleared' : 'raised', { name: BLOCKED, sentence })
+    toldBlocked = blocked !== null
+  }
+
   async function tick(): Promise<void> {
+    try {
+      await tryWriting()
+    } catch (error) {
+      log(error, 'whether the audit log takes entries could not be found out or told; tried again')
+    }
     try {
       rights = await readRights(pool)
       // Verified first: what does not hold is not signed.
@@ -75,11 +108,23 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
     }
   }
 
+  /** Whether the chain holds, for the health answer. */
+  function standing(): Omit<HealthAnswer['checks'][number], 'name'> {
+    if (problem !== null) {
+      return { state: 'fail', message: `${problem.message} Compare with an earlier export: bin/weir audit verify FILE.` }
+    }
+    if (failure !== null) {
+      return { state: 'warn', message: `The audit log cannot be verified and signed: ${failure}. It is tried again every 15 s.` }
+    }
+    if (verified === null) return { state: 'ok', message: 'The audit log is being verified.' }
+    return { state: 'ok', message: [`The audit log holds up to entry ${verified.head.seq}.`, ...warningsOf(rights)].join(' ') }
+  }
+
   function again(): void {
     if (closed) return
     timer = setTimeout(() => {
       work = tick().then(again)
-    }, TICK_MS)
+    }, options.tickMs ?? TICK_MS)
     timer.unref()
   }
 
@@ -105,23 +150,36 @@ export function createAuditKeeper(pool: Pool, dataDir: string, log: (error: unkn
         warnings: [...(failure === null ? [] : [`Verifying or signing fails: ${failure}.`]), ...warningsOf(rights)],
       }
     },
-    check() {
-      const name = 'audit'
-      if (problem !== null) {
-        return { name, state: 'fail', message: `${problem.message} Compare with an earlier export: bin/weir audit verify FILE.` }
-      }
-      if (failure !== null) {
-        return { name, state: 'warn', message: `The audit log cannot be verified and signed: ${failure}. It is tried again every 15 s.` }
-      }
-      if (verified === null) return { name, state: 'ok', message: 'The audit log is being verified.' }
-      const entries = `The audit log holds up to entry ${verified.head.seq}.`
-      return { name, state: 'ok', message: [entries, ...warningsOf(rights)].join(' ') }
+    checks() {
+      const own = { name: 'audit', ...standing() }
+      if (blocked === null) return [own]
+      const remedy =
+        'Everything that must be recorded is refused until it does. bin/weir doctor helps; docs/audit.md says what is left to do.'
+      return [{ name: BLOCKED, state: 'fail', message: `The audit log takes no entries: ${blocked}. ${remedy}` }, own]
     },
     async close() {
       closed = true
       clearTimeout(timer)
       await work
     },
+  }
+}
+
+const BLOCKED = 'audit_blocked'
+
+/** Why the log takes no entries, in the database's words; null when it does. An entry is written and rolled back. Throws when there is no database. */
+async function whyBlocked(pool: Pool): Promise<string | null> {
+  const probe = new Error('rolled back on purpose')
+  try {
+    await inTransaction(pool, async (client) => {
+      await appendAudit(client, { event: 'audit.probe', actor: systemActor('audit'), subject: 'audit' })
+      throw probe
+    })
+    return null
+  } catch (error) {
+    if (error === probe) return null
+    if (error instanceof StorageError && error.code === 'audit-blocked') return messageOf(error.cause)
+    throw error
   }
 }
 

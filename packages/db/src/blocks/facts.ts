@@ -11,7 +11,7 @@ export async function protectedHere(client: Asking): Promise<(ProtectedPrefix & 
   const { rows } = await client.query<{ prefix: string; reason: string; source: 'gathered' | 'site' }>(
     `select prefix::text as prefix, reason, 'site' as source from protected_prefix
      union all select host(address), 'the exporter ' || coalesce(name, host(address)), 'gathered' from exporter where retired is null
-     union all select address, 'the device ' || name, 'gathered' from device where address ~ '^[0-9.]+$' or address ~ ':'
+     union all select address, 'the device ' || name, 'gathered' from device where removed_at is null and (address ~ '^[0-9.]+$' or address ~ ':')
      union all select host(inet_server_addr()), 'the database of Weir', 'gathered' where inet_server_addr() is not null
      union all select distinct s.ip_address, 'an admin who is signed in', 'gathered' from auth_session s join auth_user u on u.id = s.user_id
        where u.role = 'admin' and not u.banned and s.expires_at > now() and (s.ip_address ~ '^[0-9.]+$' or s.ip_address ~ ':')`,

@@ -68,7 +68,7 @@ type Asking = Pick<Pool, 'query'> | PoolClient
 /** The named devices in the order of the names. QueryError `not-found` names one that is not there. */
 export async function devicesNamed(client: Asking, ids: readonly string[]): Promise<DeviceRow[]> {
   const { rows } = await client.query<DeviceRow>(
-    'select id, name, dialect, transport, address, config, exporter_ids from device where id = any($1::text[])',
+    'select id, name, dialect, transport, address, config, exporter_ids from device where id = any($1::text[]) and removed_at is null',
     [[...ids]],
   )
   return ids.map((id) => {

@@ -1,5 +1,7 @@
 import { and, eq } from 'drizzle-orm'
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
+import type { Written } from '../blocks/devices.ts'
 import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { exporter, networkInterface } from '../schema/relational.ts'
@@ -42,19 +44,28 @@ export async function renameExporter(pool: Pool, actor: AuditActor, change: { id
  */
 export async function retireExporter(pool: Pool, actor: AuditActor, change: { id: number; retired: boolean }): Promise<void> {
   await changing(pool, 'exporters', async (tx) => {
-    const [found] = await tx.select({ retired: exporter.retired }).from(exporter).where(eq(exporter.id, change.id)).for('update')
-    if (found === undefined) throw noExporter(change.id)
-    if ((found.retired !== null) === change.retired) {
-      const state = change.retired ? 'retired' : 'in service'
-      throw new QueryError('conflict', `Exporter ${change.id} is ${state} already.`, 'Reload the list of exporters.')
-    }
-    await tx
-      .update(exporter)
-      .set({ retired: change.retired ? new Date() : null })
-      .where(eq(exporter.id, change.id))
-    const event = change.retired ? 'exporter.retire' : 'exporter.restore'
-    return { result: undefined, record: { event, actor, subject: `exporter:${change.id}` } }
+    const { result, record } = await writeRetired(tx, change)
+    return { result, record: { ...record, actor } }
   })
+}
+
+/** The same in the caller's transaction. */
+export async function writeRetired(
+  tx: NodePgDatabase,
+  change: { id: number; retired: boolean; reason?: string | undefined },
+): Promise<Written<null>> {
+  const [found] = await tx.select({ retired: exporter.retired }).from(exporter).where(eq(exporter.id, change.id)).for('update')
+  if (found === undefined) throw noExporter(change.id)
+  if ((found.retired !== null) === change.retired) {
+    const state = change.retired ? 'retired' : 'in service'
+    throw new QueryError('conflict', `Exporter ${change.id} is ${state} already.`, 'Reload the list of exporters.')
+  }
+  await tx
+    .update(exporter)
+    .set({ retired: change.retired ? new Date() : null })
+    .where(eq(exporter.id, change.id))
+  const event = change.retired ? 'exporter.retire' : 'exporter.restore'
+  return { result: null, record: { event, subject: `exporter:${change.id}`, reason: change.reason } }
 }
 
 /**

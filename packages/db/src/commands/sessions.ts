@@ -46,12 +46,18 @@ export async function recordSignIn(pool: Pool, token: string, address: string): 
   }
 }
 
-/** Record a refused sign-in. An address nobody has is not written down; 'user:unknown' says so. */
-export async function recordSignInRefused(pool: Pool, email: string, address: string): Promise<void> {
+/** Record a refused sign-in, by `what` was wrong. An address nobody has is not written down; 'user:unknown' says so. */
+export async function recordSignInRefused(
+  pool: Pool,
+  email: string,
+  address: string,
+  what: 'password' | 'code' = 'password',
+): Promise<void> {
   await changing(pool, null, async (tx) => {
     const [user] = await tx.select({ id: authUser.id }).from(authUser).where(eq(authUser.email, email.toLowerCase()))
     const subject = `user:${user?.id ?? 'unknown'}`
-    return { result: undefined, record: { event: 'session.refuse', actor: NOBODY, subject, after: { from: networkOf(address) } } }
+    const after = { from: networkOf(address), ...(what === 'code' ? { wrong: 'code' } : {}) }
+    return { result: undefined, record: { event: 'session.refuse', actor: NOBODY, subject, after } }
   })
 }
 
@@ -73,11 +79,18 @@ export async function passwordHashOf(pool: Pool, userId: string): Promise<string
   return account?.password ?? null
 }
 
-/** Mark a session as stepped up until then. `seal` proves the mark (32 octets). QueryError of the database only; a session that has ended stays ended. */
-export async function stepUpSession(pool: Pool, actor: AuditActor, mark: { sessionId: string; until: Date; seal: Buffer }): Promise<void> {
+/**
+ * Mark a session as stepped up until then, `by` what the person showed. `seal` proves the mark (32 octets). QueryError of the database only; a
+ * session that has ended stays ended.
+ */
+export async function stepUpSession(
+  pool: Pool,
+  actor: AuditActor,
+  mark: { sessionId: string; until: Date; seal: Buffer; by: 'password' | 'code' },
+): Promise<void> {
   await changing(pool, null, async (tx) => {
     await tx.update(authSession).set({ stepUpUntil: mark.until, stepUpSeal: mark.seal }).where(eq(authSession.id, mark.sessionId))
-    const record = { event: 'session.step-up', actor, subject: `user:${actor.id ?? ''}`, after: { until: mark.until } }
+    const record = { event: 'session.step-up', actor, subject: `user:${actor.id ?? ''}`, after: { until: mark.until, by: mark.by } }
     return { result: undefined, record }
   })
 }

@@ -4,7 +4,7 @@ import type { Pool } from 'pg'
 import type { Role } from '../contracts/api.ts'
 import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
-import { authSession, authUser } from '../schema/auth.ts'
+import { authSecondFactor, authSession, authUser } from '../schema/auth.ts'
 import { changing } from './transaction.ts'
 
 export interface UserInfo {
@@ -13,6 +13,8 @@ export interface UserInfo {
   email: string
   role: Role
   disabled: boolean
+  /** Whether signing in asks for a code beside the password. */
+  secondFactor: boolean
   createdAt: Date
   /** Newest activity of any session that still exists; null none. */
   lastSeenAt: Date | null
@@ -27,6 +29,7 @@ export async function listUsers(pool: Pool): Promise<UserInfo[]> {
       email: authUser.email,
       role: authUser.role,
       disabled: authUser.banned,
+      secondFactor: sql<boolean>`exists (select from ${authSecondFactor} f where f.user_id = ${authUser.id} and f.confirmed_at is not null)`,
       createdAt: authUser.createdAt,
       lastSeenAt: max(authSession.updatedAt),
     })

@@ -5,7 +5,7 @@ import type { Pool } from 'pg'
 import type { Role } from '../contracts/api.ts'
 import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
-import { authAccount, authSession, authUser, welcomeLink } from '../schema/auth.ts'
+import { authAccount, authSecondFactor, authSession, authUser, welcomeLink } from '../schema/auth.ts'
 import { consoleActor } from './audit.ts'
 import { newSecret, secretHash } from './secret.ts'
 import { changing } from './transaction.ts'
@@ -14,7 +14,8 @@ import { changing } from './transaction.ts'
  * One-time links. A link lets exactly one person in, within 24 hours, with the role written on it. Two kinds:
  *
  * - *local*: printed on the machine (first start, `weir admin link`). Who can read that terminal owns the installation, so the
- *   link may also be used with the address of an existing account: it then sets a new password and makes the account an enabled admin.
+ *   link may also be used with the address of an existing account: it then sets a new password, takes a second factor away
+ *   and makes the account an enabled admin.
  * - *invitation*: made by an admin in the settings. It only makes new accounts.
  */
 
@@ -179,6 +180,8 @@ export async function acceptWelcomeLink(
       // Whoever held the old password may still hold a session.
       await tx.delete(authSession).where(eq(authSession.userId, userId))
       await tx.delete(authAccount).where(and(eq(authAccount.userId, userId), eq(authAccount.providerId, 'credential')))
+      // Whoever needs this link has lost what they sign in with, the app with the codes included.
+      await tx.delete(authSecondFactor).where(eq(authSecondFactor.userId, userId))
     }
     await tx.insert(authAccount).values({
       id: randomBytes(16).toString('base64url'),

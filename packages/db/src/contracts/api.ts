@@ -222,6 +222,11 @@ export const HealthAnswer = z.object({
     parseErrorShare: z.number().nullable(),
     queueShare: z.number(),
     kernelDrops: z.number(),
+    /** What the collector itself gave up since it started: datagrams when its inbox was full, flow records when its spool was. */
+    datagramsRefused: z.number(),
+    flowsShed: z.number(),
+    /** `flowsShed` of all flow records since then; null before the first. */
+    shedShare: z.number().nullable(),
     completeness: z.number().nullable(),
     newestFlow: z.string().nullable(),
     exportersLive: z.number(),

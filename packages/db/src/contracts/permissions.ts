@@ -36,22 +36,34 @@ export const PERMISSIONS = {
   /** Exporters, interfaces, service rules, home networks, devices, never-block list. */
   'inventory:read': row('yes', 'yes', 'yes', 'yes', 'yes'),
   'inventory:write': row('no', 'no', 'no', 'no', 'yes'),
+  /** Decide about a proposed change of what blocks may touch and what carries them. */
+  'inventory:approve': row('no', 'no', 'no', 'no', 'yes'),
+  /** Where messages go, with the secrets of the way there. */
+  'notification:manage': row('no', 'no', 'no', 'no', 'yes'),
   'user:manage': row('no', 'no', 'no', 'no', 'yes'),
   'token:manage': row('no', 'no', 'no', 'no', 'yes'),
   'audit:read': row('no', 'no', 'own', 'yes', 'yes'),
   /** The whole chain, which only a whole reader may have; the export is recorded itself. */
   'audit:export': row('no', 'no', 'no', 'yes', 'yes'),
   'health:read': row('yes', 'yes', 'yes', 'yes', 'yes'),
-  /** The person's own name and password. */
+  /** The person's own name, password and second factor. */
   'profile:write': row('yes', 'yes', 'yes', 'yes', 'yes'),
-  /** Show the own password again before a decision. */
+  /** Show the own password or a code again before a decision. */
   'session:step-up': row('yes', 'yes', 'yes', 'yes', 'yes'),
 } as const satisfies Record<string, Record<Role, Grant>>
 
 export type Action = keyof typeof PERMISSIONS
 
 /** What no token may do, whatever its role: these need a person who is signed in. */
-export const TOKEN_REFUSED: readonly Action[] = ['block:approve', 'user:manage', 'token:manage', 'profile:write', 'session:step-up']
+export const TOKEN_REFUSED: readonly Action[] = [
+  'block:approve',
+  'inventory:approve',
+  'notification:manage',
+  'user:manage',
+  'token:manage',
+  'profile:write',
+  'session:step-up',
+]
 
 /** The grant of `role` for `action`; a token never gets what only a person may do. */
 export function may(role: Role, action: Action, by: 'session' | 'token' = 'session'): Grant {
@@ -95,10 +107,21 @@ export const ROUTES = {
   'POST /api/v1/blocks/{id}/withdraw': 'block:withdraw',
   'GET /api/v1/devices': 'inventory:read',
   'POST /api/v1/devices': 'inventory:write',
+  'DELETE /api/v1/devices/{id}': 'inventory:write',
   'GET /api/v1/protected-prefixes': 'inventory:read',
   'POST /api/v1/protected-prefixes': 'inventory:write',
+  'DELETE /api/v1/protected-prefixes': 'inventory:write',
+  'GET /api/v1/admin-changes': 'inventory:write',
+  'POST /api/v1/admin-changes/{id}/approve': 'inventory:approve',
+  'POST /api/v1/admin-changes/{id}/withdraw': 'inventory:approve',
+  'PUT /api/v1/admin-changes/two-persons': 'inventory:write',
+  'GET /api/v1/notifications': 'notification:manage',
+  'PUT /api/v1/notifications': 'notification:manage',
+  'POST /api/v1/notifications/test': 'notification:manage',
+  'GET /api/v1/notifications/test/{id}': 'notification:manage',
   'GET /api/v1/exporters': 'inventory:read',
   'PATCH /api/v1/exporters/{id}': 'inventory:write',
+  'POST /api/v1/exporters/{id}/retire': 'inventory:write',
   'PATCH /api/v1/exporters/{id}/interfaces/{ifIndex}': 'inventory:write',
   'GET /api/v1/service-rules': 'inventory:read',
   'POST /api/v1/service-rules': 'inventory:write',
@@ -112,12 +135,18 @@ export const ROUTES = {
   'DELETE /api/v1/demo': 'inventory:write',
   'GET /api/v1/users': 'user:manage',
   'PATCH /api/v1/users/{id}': 'user:manage',
+  'DELETE /api/v1/users/{id}/second-factor': 'user:manage',
   'POST /api/v1/users/invitations': 'user:manage',
   'DELETE /api/v1/users/invitations/{id}': 'user:manage',
   'GET /api/v1/tokens': 'token:manage',
   'POST /api/v1/tokens': 'token:manage',
   'DELETE /api/v1/tokens/{id}': 'token:manage',
   'POST /api/v1/step-up': 'session:step-up',
+  'GET /api/v1/profile/second-factor': 'profile:write',
+  'POST /api/v1/profile/second-factor': 'profile:write',
+  'DELETE /api/v1/profile/second-factor': 'profile:write',
+  'POST /api/v1/profile/second-factor/confirm': 'profile:write',
+  'POST /api/v1/profile/second-factor/recovery-codes': 'profile:write',
   'GET /api/v1/audit': 'audit:read',
   'GET /api/v1/audit/state': 'audit:read',
   'POST /api/v1/audit/export': 'audit:export',
@@ -151,6 +180,8 @@ export const PAGES = {
   '/settings/networks': 'inventory:read',
   '/settings/devices': 'inventory:read',
   '/settings/protected': 'inventory:read',
+  '/settings/notifications': 'notification:manage',
+  '/settings/changes': 'inventory:write',
   '/settings/profile': 'profile:write',
   '/settings/demo': 'inventory:write',
   '/settings/about': 'profile:write',

@@ -20,6 +20,8 @@ export const CollectorStatus = z.object({
     })
     .partial()
     .optional(),
+  /** Since the collector started: datagrams refused because its inbox was full, flow records made and given up again. */
+  counters: z.object({ refused: z.number(), flows: z.number(), shed: z.number() }).partial().optional(),
   /** The geo data in use and the attribution its licence asks for. `edition` is YYYY-MM. */
   geo: z.object({ edition: z.string(), attribution: z.string(), url: z.string() }).optional(),
 })

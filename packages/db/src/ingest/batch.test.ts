@@ -45,6 +45,27 @@ describe('a batch', () => {
     expect(decode(batch.payload())).toEqual([])
   })
 
+  test('holds nothing of the rows before a reset, whatever they carried', () => {
+    const full = sampleFlow({
+      srcAddr: address('2001:db8::1'),
+      dstAddr: address('2001:db8::2'),
+      bgpNextHop: address('2001:db8::4'),
+      srcMac: 1,
+      icmpType: 8,
+      direction: 1,
+      extra: { text: 'x'.repeat(900) },
+    })
+    const used = new FlowBatch({ rows: 20 })
+    for (let i = 0; i < 20; i++) used.append(full, sampleContext())
+    used.payload()
+    used.reset()
+    const fresh = new FlowBatch({ rows: 20 })
+    for (const batch of [used, fresh])
+      for (let i = 0; i < 20; i++) batch.append(i % 3 === 2 ? full : sampleFlow({ direction: -1, extra: null }), sampleContext())
+    expect(used.payload()).toEqual(fresh.payload())
+    expect(decode(used.payload())).toHaveLength(20)
+  })
+
   test('is full before its buffer overflows, whatever the rows carry', () => {
     const wide = sampleFlow({
       srcAddr: address('2001:db8::1'),

@@ -37,6 +37,9 @@ const NO_SLI: HealthAnswer['sli'] = {
   parseErrorShare: null,
   queueShare: 0,
   kernelDrops: 0,
+  datagramsRefused: 0,
+  flowsShed: 0,
+  shedShare: null,
   completeness: null,
   newestFlow: null,
   exportersLive: 0,
@@ -231,6 +234,7 @@ function combine(reports: readonly CollectorStatus[]): Omit<HealthAnswer['sli'],
       const value = of(one)
       return value === null || value === undefined ? [] : [value]
     })
+  const counted = (name: 'refused' | 'flows' | 'shed'): number => reports.reduce((total, one) => total + (one.counters?.[name] ?? 0), 0)
   const most = (values: number[]): number | null => (values.length === 0 ? null : Math.max(...values))
   const least = (values: number[]): number | null => (values.length === 0 ? null : Math.min(...values))
   return {
@@ -240,6 +244,9 @@ function combine(reports: readonly CollectorStatus[]): Omit<HealthAnswer['sli'],
     parseErrorShare: most(known((one) => one.parseErrorShare)),
     queueShare: most(known((one) => one.queueShare)) ?? 0,
     kernelDrops: sum((one) => one.kernelDrops),
+    datagramsRefused: counted('refused'),
+    flowsShed: counted('shed'),
+    shedShare: counted('flows') > 0 ? counted('shed') / counted('flows') : null,
     completeness: least(known((one) => one.completeness)),
   }
 }

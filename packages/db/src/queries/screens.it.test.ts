@@ -402,12 +402,15 @@ describe.each(testEngines())('screens (%s)', (engine) => {
         kernelDrops: 0,
         completeness: 1,
       },
+      counters: { refused: 3, flows: 4_000, shed: 500 },
       geo: { edition: '2026-06', attribution: 'IP Geolocation by DB-IP', url: 'https://db-ip.com' },
     })
     const after = await health(database.pool, '1.2.3')
     expect(after.checks.find((check) => check.name === 'collector')?.state).toBe('ok')
     expect(after.checks.find((check) => check.name === 'receive buffers')?.state).toBe('ok')
     expect(after.sli).toMatchObject({ flowsPerSecond: 12, ingestLatencyP95Seconds: 0.8 })
+    expect(after.sli, 'what the collector gave up itself').toMatchObject({ datagramsRefused: 3, flowsShed: 500, shedShare: 0.125 })
+    expect(before.sli).toMatchObject({ datagramsRefused: 0, flowsShed: 0, shedShare: null })
     expect(Date.parse(after.sli.newestFlow ?? '')).toBe(Math.max(...flows.map((flow) => flow.time)))
     expect((await geo(database.pool, window)).source).toEqual({
       edition: '2026-06',

@@ -95,3 +95,25 @@ export const welcomeLink = pgTable('welcome_link', {
   usedAt: instant('used_at'),
   usedBy: text('used_by').references(() => authUser.id, { onDelete: 'set null' }),
 })
+
+/** A person's second factor (migration 0063). `sealed`: the secret, encrypted by the web process. */
+export const authSecondFactor = pgTable('auth_second_factor', {
+  userId: text('user_id')
+    .primaryKey()
+    .references(() => authUser.id, { onDelete: 'cascade' }),
+  sealed: bytea('sealed').notNull(),
+  createdAt: createdAt(),
+  /** Null until a code was shown: until then it asks for nothing. */
+  confirmedAt: instant('confirmed_at'),
+  /** The 30 second step of the newest code that was taken. */
+  lastStep: bigint('last_step', { mode: 'number' }),
+})
+
+/** What lets a person in once whose app is lost; SHA-256 of it. */
+export const authRecoveryCode = pgTable('auth_recovery_code', {
+  hash: bytea('hash').primaryKey(),
+  userId: text('user_id')
+    .notNull()
+    .references(() => authSecondFactor.userId, { onDelete: 'cascade' }),
+  createdAt: createdAt(),
+})

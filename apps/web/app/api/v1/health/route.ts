@@ -9,7 +9,7 @@ import { route } from '@/server/route'
 export const GET = route('GET /api/v1/health', async ({ request }) => {
   const { queryPool, audit } = house()
   const found = await health(queryPool, manifest.version)
-  const answer = found.status === 'down' ? found : withCheck(found, audit.check())
+  const answer = found.status === 'down' ? found : withChecks(found, audit.checks())
   const principal = await principalOf(request.headers, { touch: false }).catch((error: unknown) => {
     // Without a database nobody can be known, and the word 'down' is the answer that matters.
     if (answer.status === 'down') return null
@@ -22,7 +22,8 @@ export const GET = route('GET /api/v1/health', async ({ request }) => {
   })
 })
 
-/** The answer with one more check, which can make it worse. */
-function withCheck(answer: HealthAnswer, check: HealthAnswer['checks'][number]): HealthAnswer {
-  return { ...answer, status: check.state === 'ok' ? answer.status : 'degraded', checks: [...answer.checks, check] }
+/** The answer with more checks, which can make it worse. */
+function withChecks(answer: HealthAnswer, checks: HealthAnswer['checks']): HealthAnswer {
+  const status = checks.every(({ state }) => state === 'ok') ? answer.status : 'degraded'
+  return { ...answer, status, checks: [...answer.checks, ...checks] }
 }

@@ -1,7 +1,7 @@
 import { knownAddresses } from '@weir/db/commands'
 import { CLIENT_HEADER } from '@/server/client-address'
 import { house } from '@/server/house'
-import { tooManyTries } from '@/server/problem'
+import { Problem, tooManyTries } from '@/server/problem'
 import { route } from '@/server/route'
 import { signIn, signOut } from '@/server/session'
 
@@ -15,9 +15,15 @@ export const POST = route('POST /api/v1/session', async ({ request, body }) => {
     if (seconds > 0) throw tooManyTries(seconds)
     loginLimit.tried(body.email, address, now)
   }
-  const response = await signIn(request.headers, body)
-  loginLimit.succeeded(body.email, address, now)
-  return response
+  try {
+    const response = await signIn(request.headers, body)
+    loginLimit.succeeded(body.email, address, now)
+    return response
+  } catch (error) {
+    // A right password is no guess; a wrong code stays counted.
+    if (error instanceof Problem && error.code === 'second-factor-required') loginLimit.succeeded(body.email, address, now)
+    throw error
+  }
 })
 
 export const DELETE = route('DELETE /api/v1/session', async ({ request }) => signOut(request.headers))

@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from 'react'
 
-/** A titled part of the block screens. */
+/** A titled part of a page. `flush` lets a table or list reach its edges. */
 export function Box({ title, hint, children, flush = false }: { title: string; hint?: ReactNode; children: ReactNode; flush?: boolean }) {
   const id = useId()
   return (

@@ -1,0 +1,352 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createPool, type Pool } from '@weir/db/connection'
+import { startEmbedded } from '@weir/db/embedded'
+import { migrate } from '@weir/db/migrate'
+import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory } from './processes.ts'
+
+/*
+ * npm run bench:ingest -- [--rounds 5] [--seconds 15] [--from 40000] [--confirm 300] [--port 24100] [--url URL]
+ *
+ * How many flows a second come through UDP into PostgreSQL and stay there: Weir, and nfacctd with its PostgreSQL plugin (COPY), on the same
+ * server with the same settings, from the same sender, in turns; and psql's binary \copy of the same rows as the limit. A rate counts as
+ * sustained when nothing was lost on the way and everything was stored 12 s after the last datagram. --confirm then holds Weir at the rate
+ * that the spool cannot help with: so many seconds, lowered until it passes. Weir runs as people run it (enriched,
+ * spooled, ledgered, rollups folded) with detection off, as the peer has none.
+ *
+ * --url names a PostgreSQL server where databases may be made (a TimescaleDB one measures that engine); without it Weir's own is started.
+ */
+const option = (name: string, otherwise: string): string => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise)
+}
+const rounds = Number(option('rounds', '5'))
+const seconds = Number(option('seconds', '15'))
+const first = Number(option('from', '40000'))
+const confirm = Number(option('confirm', '0'))
+const ports = Number(option('port', '24100'))
+const url = option('url', '')
+/** From one rate to the next. */
+const STEP = 1.25
+const SETTLE_MS = 12_000
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const directory = mkdtempSync(join(process.env['TMPDIR'] ?? '/tmp', 'weir-bench-'))
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+interface Running {
+  pid: number
+  port: number
+  stored(): Promise<number>
+  stop(): Promise<void>
+}
+
+interface Contender {
+  name: string
+  /** Flows that may stay inside until more come. */
+  kept: number
+  start(port: number): Promise<Running>
+}
+
+interface Step {
+  contender: Contender
+  rate: number
+  sent: number
+  stored: number
+  dropped: number
+  collectorUs: number
+  databaseUs: number
+  memory: number
+}
+
+const embedded = url === '' ? await startEmbedded({ dataDir: directory }) : null
+const server = embedded?.url ?? url
+const admin = createPool({ connectionString: server, applicationName: 'weir-bench', max: 2, onError: () => undefined })
+const { rows: settings } = await admin.query<{ pid: number; version: string; timescale: string | null }>(
+  `select pg_backend_pid() as pid, current_setting('server_version') as version,
+     (select default_version from pg_available_extensions where name = 'timescaledb') as timescale`,
+)
+const postmaster = embedded?.pid ?? parentOf(settings[0]?.pid ?? 0)
+let databases = 0
+
+/** An empty database, dropped by `drop`. */
+async function newDatabase(): Promise<{ url: string; pool: Pool; drop(): Promise<void> }> {
+  const name = `weir_bench_${process.pid}_${databases++}`
+  await admin.query(`create database ${name} template template0 encoding 'UTF8'`)
+  const its = new URL(server)
+  its.pathname = `/${name}`
+  const pool = createPool({ connectionString: its.href, applicationName: 'weir-bench', max: 2, onError: () => undefined })
+  return {
+    url: its.href,
+    pool,
+    drop: async () => {
+      await pool.end()
+      await admin.query(`drop database ${name} with (force)`)
+    },
+  }
+}
+
+function started(command: string, args: string[], env: NodeJS.ProcessEnv): { child: ChildProcess; said: () => string } {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: directory })
+  let output = ''
+  const take = (chunk: Buffer) => {
+    output = (output + chunk.toString()).slice(-8_000)
+  }
+  child.stdout?.on('data', take)
+  child.stderr?.on('data', take)
+  return { child, said: () => output }
+}
+
+const weir: Contender = {
+  name: 'Weir',
+  kept: 0,
+  async start(port) {
+    const database = await newDatabase()
+    await migrate(database.url)
+    const { child, said } = started(process.execPath, [here('../src/main.ts')], {
+      ...process.env,
+      DATABASE_URL: database.url,
+      WEIR_DATA_DIR: mkdtempSync(join(directory, 'data-')),
+      WEIR_LISTEN_HOST: '127.0.0.1',
+      WEIR_NETFLOW_PORT: String(port),
+      WEIR_IPFIX_PORT: 'off',
+      WEIR_SFLOW_PORT: 'off',
+      WEIR_METRICS_PORT: String(port + 1),
+      WEIR_DETECT: 'off',
+      WEIR_ENFORCE: 'off',
+      WEIR_LOG_LEVEL: 'error',
+    })
+    const metric = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${port + 1}/metrics`)).text()
+      return Number(/^weir_flows_stored_total (\S+)/m.exec(text)?.[1] ?? Number.NaN)
+    }
+    for (let tries = 0; ; tries++) {
+      if (child.exitCode !== null || tries > 300) throw new Error(`the collector did not start:\n${said()}`)
+      if (await metric().then(Number.isFinite, () => false)) break
+      await sleep(100)
+    }
+    return {
+      pid: child.pid ?? 0,
+      port,
+      stored: metric,
+      async stop() {
+        if (child.pid !== undefined) await end(child.pid)
+        await database.drop()
+      },
+    }
+  },
+}
+
+const KEYS =
+  'src_host,dst_host,src_port,dst_port,proto,tos,tcpflags,in_iface,out_iface,src_as,dst_as,src_mask,dst_mask,peer_src_ip,peer_dst_ip,sampling_rate,timestamp_start,timestamp_end,timestamp_arrival,export_proto_seqno,export_proto_version,flows'
+/** The plugin's own names for those keys, in types no wider than Weir's. */
+const TABLE = `create table acct (
+  ip_src inet not null, ip_dst inet not null, port_src int not null, port_dst int not null, ip_proto smallint not null, tos smallint not null,
+  tcp_flags smallint not null, iface_in bigint not null, iface_out bigint not null, as_src bigint not null, as_dst bigint not null,
+  mask_src smallint not null, mask_dst smallint not null, peer_ip_src inet not null, peer_ip_dst inet not null, sampling_rate bigint not null,
+  timestamp_start timestamp not null, timestamp_start_residual int not null, timestamp_end timestamp not null, timestamp_end_residual int not null,
+  timestamp_arrival timestamp not null, timestamp_arrival_residual int not null, export_proto_seqno bigint not null,
+  export_proto_version smallint not null, packets bigint not null, bytes bigint not null, flows bigint not null,
+  stamp_inserted timestamp, stamp_updated timestamp)`
+
+/** Octets. nfacctd hands the last, unfilled buffer to its plugin only when more flows come: what one holds does not count as missing. */
+const PLUGIN_BUFFER = 65_536
+const LEAST_FLOW_OCTETS = 128
+
+const nfacctd: Contender = {
+  name: 'nfacctd, PostgreSQL COPY',
+  kept: PLUGIN_BUFFER / LEAST_FLOW_OCTETS,
+  async start(port) {
+    const database = await newDatabase()
+    await database.pool.query(TABLE)
+    const its = new URL(database.url)
+    const config = join(directory, `nfacctd-${port}.conf`)
+    writeFileSync(
+      config,
+      [
+        'daemonize: false',
+        'nfacctd_ip: 127.0.0.1',
+        `nfacctd_port: ${port}`,
+        'nfacctd_pipe_size: 33554432',
+        'nfacctd_ext_sampling_rate: 1',
+        'plugins: pgsql[db]',
+        `aggregate[db]: ${KEYS}`,
+        'plugin_pipe_size[db]: 268435456',
+        `plugin_buffer_size[db]: ${PLUGIN_BUFFER}`,
+        `sql_host[db]: ${its.searchParams.get('host') ?? its.hostname}`,
+        `sql_db[db]: ${its.pathname.slice(1)}`,
+        `sql_user[db]: ${decodeURIComponent(its.username)}`,
+        `sql_passwd[db]: ${decodeURIComponent(its.password)}`,
+        'sql_table[db]: acct',
+        'sql_optimize_clauses[db]: true',
+        'sql_dont_try_update[db]: true',
+        'sql_use_copy[db]: true',
+        'sql_refresh_time[db]: 2',
+        'sql_cache_entries[db]: 1048576',
+        'sql_max_writers[db]: 4',
+        '',
+      ].join('\n'),
+    )
+    const { child, said } = started('nfacctd', ['-f', config], {
+      ...process.env,
+      PATH: `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin`,
+      PGPORT: its.port === '' ? '5432' : its.port,
+    })
+    await sleep(1_500)
+    if (child.exitCode !== null || child.pid === undefined) throw new Error(`nfacctd did not start:\n${said()}`)
+    return {
+      pid: child.pid,
+      port,
+      async stored() {
+        const { rows } = await database.pool.query<{ flows: string }>('select coalesce(sum(flows), 0) as flows from acct')
+        return Number(rows[0]?.flows)
+      },
+      async stop() {
+        if (child.pid !== undefined) await end(child.pid)
+        await database.drop()
+      },
+    }
+  },
+}
+
+/** Send at `rate` for the set time and see what became of it. */
+async function step(contender: Contender, rate: number, port: number, length = seconds): Promise<Step> {
+  const running = await contender.start(port)
+  try {
+    const sender = spawn(process.execPath, [here('sender.ts'), String(running.port), String(rate), String(length), '127.0.0.1'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    let said = ''
+    sender.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    const ended = new Promise<void>((resolve) => sender.once('exit', () => resolve()))
+    while (!said.includes('ready')) await sleep(50)
+    const before = { collector: cpuSeconds(running.pid), database: cpuSeconds(postmaster) }
+    sender.stdin.write('go\n')
+    await ended
+    const sent = Number(JSON.parse(said.split('\n')[1] ?? '{}').flows)
+    const deadline = Date.now() + SETTLE_MS
+    let stored = 0
+    for (;;) {
+      stored = await running.stored()
+      if (stored >= sent || Date.now() > deadline) break
+      await sleep(500)
+    }
+    const each = (now: number, then: number) => (stored === 0 ? Number.NaN : ((now - then) * 1e6) / stored)
+    return {
+      contender,
+      rate,
+      sent,
+      stored,
+      dropped: kernelDrops(running.port),
+      collectorUs: each(cpuSeconds(running.pid), before.collector),
+      databaseUs: each(cpuSeconds(postmaster), before.database),
+      memory: peakMemory(running.pid),
+    }
+  } finally {
+    await running.stop()
+  }
+}
+
+const good = (s: Step) => s.stored <= s.sent && s.stored >= s.sent - s.contender.kept && s.dropped === 0
+
+/** The highest rate that is sustained, looked for upwards from where the last round ended. */
+async function sustained(contender: Contender, from: number, portOf: () => number): Promise<Step | null> {
+  let best: Step | null = null
+  for (let rate = from; ; ) {
+    const s = await step(contender, Math.round(rate), portOf())
+    process.stderr.write(`  ${contender.name} at ${Math.round(rate)}/s: ${s.stored} of ${s.sent} stored, ${s.dropped} datagrams dropped\n`)
+    if (good(s)) {
+      best = s
+      rate *= STEP
+    } else if (best === null && rate > first / 8) rate /= STEP * STEP
+    else return best
+  }
+}
+
+/** Rows a second that psql's \copy brings into a plain table of the same columns, from a file that holds them in binary form. */
+async function copyLimit(): Promise<{ rate: number; octets: number } | null> {
+  const running = await weir.start(ports)
+  const file = join(directory, 'rows.bin')
+  try {
+    const sender = spawn(process.execPath, [here('sender.ts'), String(running.port), '30000', '20', '127.0.0.1'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await new Promise<void>((resolve) => sender.stdout.once('data', () => resolve()))
+    const ended = new Promise<void>((resolve) => sender.once('exit', () => resolve()))
+    sender.stdin.write('go\n')
+    await ended
+    await sleep(3_000)
+    const rows = await running.stored()
+    const its = new URL(server)
+    its.pathname = `/weir_bench_${process.pid}_${databases - 1}`
+    const psql = (text: string) =>
+      execFileSync('psql', [its.href, '-qX', '-v', 'ON_ERROR_STOP=1', '-c', text], { stdio: ['ignore', 'pipe', 'inherit'] })
+    psql(`\\copy (select * from flow) to '${file}' (format binary)`)
+    psql('create table plain as select * from flow with no data')
+    const rates: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      psql('truncate plain')
+      const begin = performance.now()
+      psql(`\\copy plain from '${file}' (format binary)`)
+      rates.push(rows / ((performance.now() - begin) / 1_000))
+    }
+    return { rate: median(rates), octets: statSync(file).size / rows }
+  } finally {
+    await running.stop()
+    rmSync(file, { force: true })
+  }
+}
+
+let port = ports
+const nextPort = () => {
+  port = ports + ((port - ports + 2) % 30)
+  return port
+}
+try {
+  process.stdout.write(
+    `PostgreSQL ${settings[0]?.version}, ${settings[0]?.timescale === null ? 'engine postgres' : `engine timescale ${settings[0]?.timescale}`}; ${Math.round(totalmem() / 2 ** 30)} GiB; ${rounds} rounds of ${seconds} s\n`,
+  )
+  const limit = await copyLimit()
+  const results = new Map<Contender, Step[]>([
+    [weir, []],
+    [nfacctd, []],
+  ])
+  for (let round = 0; round < rounds; round++)
+    for (const [contender, steps] of results) {
+      const last = steps.at(-1)
+      const best = await sustained(contender, last === undefined ? first : last.rate / STEP, nextPort)
+      if (best !== null) steps.push(best)
+    }
+  let held: Step | null = null
+  if (confirm > 0)
+    for (let rate = median((results.get(weir) ?? []).map((s) => s.rate)); held === null && rate > first / 8; rate /= STEP) {
+      const s = await step(weir, Math.round(rate), nextPort(), confirm)
+      process.stderr.write(
+        `  Weir at ${Math.round(rate)}/s for ${confirm} s: ${s.stored} of ${s.sent} stored, ${s.dropped} datagrams dropped\n`,
+      )
+      if (good(s)) held = s
+    }
+  const of = (contender: Contender, pick: (s: Step) => number) => median((results.get(contender) ?? []).map(pick))
+  const peer = of(nfacctd, (s) => s.rate)
+  process.stdout.write(
+    '\n| path | sustained flows/s | against nfacctd | share of \\copy | CPU of the collector per flow | of PostgreSQL | peak memory |\n|---|---:|---:|---:|---:|---:|---:|\n',
+  )
+  for (const contender of results.keys()) {
+    const rate = of(contender, (s) => s.rate)
+    process.stdout.write(
+      `| ${contender.name} | ${Math.round(rate).toLocaleString('en')} | ${(rate / peer).toFixed(2)} × | ${limit === null ? '' : `${((rate / limit.rate) * 100).toFixed(0)} %`} | ${of(contender, (s) => s.collectorUs).toFixed(1)} µs | ${of(contender, (s) => s.databaseUs).toFixed(1)} µs | ${Math.round(of(contender, (s) => s.memory) / 2 ** 20)} MiB |\n`,
+    )
+  }
+  if (limit !== null)
+    process.stdout.write(
+      `| psql \\copy, binary, plain table, ${limit.octets.toFixed(0)} B a row | ${Math.round(limit.rate).toLocaleString('en')} | ${(limit.rate / peer).toFixed(2)} × | 100 % | | | |\n`,
+    )
+} finally {
+  await admin.end()
+  await embedded?.stop()
+  rmSync(directory, { recursive: true, force: true })
+}
