@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { Decoder, IpfixStream } from '../src/index.ts'
 import { allCaptures, collector, datagramsOf, decodeAll, TESTDATA } from './captures.ts'
@@ -12,6 +14,45 @@ describe('no datagram can stop the decoder', () => {
     expect(report.runs).toBe(200_000)
     expect(report.flows).toBeGreaterThan(100_000)
   }, 180_000)
+
+  test('50,000 structured mutations and the worst that could be thought of: no datagram takes more than 8 MiB of memory', () => {
+    // In a process of its own: only there is nothing else on the heap, and young space for many datagrams between two collections.
+    const text = execFileSync(
+      process.execPath,
+      ['--expose-gc', '--max-semi-space-size=256', fileURLToPath(new URL('heap.ts', import.meta.url)), '50000', '20261121'],
+      { encoding: 'utf8' },
+    )
+    const report = JSON.parse(text) as { runs: number; mostAllocated: number; worst: string; mostKept: number; unmeasured: number }
+    process.stdout.write(`heap: ${text}`)
+    expect(report.runs).toBe(50_000)
+    expect(report.unmeasured).toBeLessThan(report.runs / 100)
+    // What is allocated bounds what can stay.
+    expect(report.mostAllocated).toBeGreaterThan(100_000)
+    expect(report.mostAllocated).toBeLessThanOrEqual(8 << 20)
+    expect(report.mostKept).toBeLessThanOrEqual(8 << 20)
+  }, 180_000)
+
+  test('two export packets in one datagram are one packet with rubbish behind it', () => {
+    // RFC 3954, sections 2 and 5.1: an Export Packet is what one UDP datagram carries; its header has no length but the count of its records.
+    // graylog-v9-1.dat is two packets in one file. The first announces two records, and its two templates are two; what follows does
+    // not divide into FlowSets up to the end, because the second packet's header stands in it, so the count is believed: no flow, as
+    // Wireshark has it too. (nfdump goes by lengths until they fail, and shows the two flows of the first packet.)
+    const [whole] = datagramsOf(join(TESTDATA, 'netflow9/graylog-v9-1.dat'))
+    if (whole === undefined) throw new Error('no datagram')
+    const sink = collector()
+    const decoder = new Decoder()
+    const result = decoder.decode(whole.octets, whole.source, sink)
+    expect(sink.flows).toEqual([])
+    expect(result.templates).toBe(2)
+    expect(result.problems.map(({ code }) => code)).toEqual(['trailing-octets'])
+    // As they were sent, both are read whole: behind sound FlowSets a count that is too low is an exporter's mistake.
+    const second = new Decoder()
+    const sent = collector()
+    for (const packet of [whole.octets.subarray(0, 224), whole.octets.subarray(224)]) {
+      expect(second.decode(packet, whole.source, sent).problems).toEqual([])
+    }
+    expect(sent.flows).toHaveLength(6)
+  })
 
   test('every capture cut at every octet: no exception, never more flows than whole', () => {
     // Two packets in one file: cut between them, the first is whole and sound, which the two together are not.
