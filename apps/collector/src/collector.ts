@@ -6,7 +6,7 @@ import type { DestinationStream } from 'pino'
 import { Account } from './account.ts'
 import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
-import { DecoderState } from './decoder-state.ts'
+import { admittingAll, DecoderState } from './decoder-state.ts'
 import { Detect } from './detect/detect.ts'
 import { Enforce } from './enforce/enforce.ts'
 import { Enricher } from './enrich/enrich.ts'
@@ -53,7 +53,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
   const account = new Account()
   const latency = new LatencyWindow()
   const { elements } = config
-  const decoder = new Decoder({ elements })
+  const decoder = new Decoder({ elements, limits: admittingAll(config.maxExporters) })
   const store = new Store(pool, config, account, latency, reporter)
   const exporters = new Exporters(pool, config, reporter)
   exporters.templates = () => new Map([...decoder.exporters()].map(({ address, templates }) => [address, templates]))
