@@ -17,10 +17,11 @@ function busy(): { account: Account; now: UnderWay } {
   account.malformedSets = 1
   account.parkedSets = 3
   account.flows = 100
+  account.slices = 7
   for (const reason of SHEDS) account.shed[reason] = 3
-  account.accepted = 80
+  account.accepted = 87
   account.recovered = 40
-  account.stored = 90
+  account.stored = 97
   for (const reason of QUARANTINES) account.quarantined[reason] = 4
   return { account, now: { datagrams: 1, staged: 5, spooled: 10, listened: 20, exporterDatagrams: 10, exporterFlows: 100 } }
 }
@@ -41,6 +42,7 @@ describe('the books of the collector', () => {
       (a) => void a.sets++,
       (a) => void a.malformedSets--,
       (a) => void a.flows++,
+      (a) => void a.slices--,
       ...SHEDS.map((reason) => (a: Account) => void a.shed[reason]--),
       (a) => void a.accepted--,
       (a) => void a.stored--,

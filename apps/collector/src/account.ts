@@ -36,10 +36,11 @@ export interface UnderWay {
  *
  *     received = refused{reason} + unreadable{reason} + processed          (+ those still waiting)
  *     sets     = template sets + options sets + decoded + malformed + parked
- *     flows    = shed{reason} + accepted                                   (+ those being written to the spool)
+ *     flows + slices = shed{reason} + accepted                             (+ those being written to the spool)
  *     accepted + recovered = stored + quarantined{reason}                  (+ those in the spool)
  *
- * and the listeners' and the exporters' own counters come to the same sums. `recovered` is what the spool held at the start.
+ * and the listeners' and the exporters' own counters come to the same sums. `recovered` is what the spool held at the start. A long flow is
+ * stored with slices, rows in the minutes before its end: from encoding on the books count rows, and `slices` are those that are no flow.
  */
 export class Account {
   received = 0
@@ -65,10 +66,12 @@ export class Account {
   lost = 0
 
   flows = 0
+  /** Rows that were encoded beside the flows: the parts of long ones in the minutes before their end. */
+  slices = 0
   readonly shed: Record<Shed, number> = { queue_full: 0, spool_full: 0, spool_io_error: 0, unencodable: 0, stopping: 0 }
-  /** Flows whose frame is synced. */
+  /** Rows whose frame is synced. */
   accepted = 0
-  /** Flows that the spool held when this process started. */
+  /** Rows that the spool held when this process started. */
   recovered = 0
   stored = 0
   readonly quarantined: Record<Quarantine, number> = {
@@ -121,7 +124,7 @@ export class Account {
       sets: this.sets - this.templateSets - this.optionsSets - this.decodedSets - this.malformedSets - this.parkedSets,
       exporters: this.processed - now.exporterDatagrams,
       exporter_flows: this.flows - now.exporterFlows,
-      flows: this.flows - this.shedTotal - this.accepted - now.staged,
+      flows: this.flows + this.slices - this.shedTotal - this.accepted - now.staged,
       accepted: this.accepted + this.recovered - this.stored - this.quarantinedTotal - now.spooled,
     }
   }

@@ -317,8 +317,9 @@ export class Ingest implements Component {
           this.#reporter.limited('error', load, { waiting: this.#store.waiting, remedy: SHED_REMEDIES[load] }, 'the newest flows are shed')
           return
         }
+        const before = load.batch.rows
         if (load.batch.append(record, context)) {
-          this.#store.took(load, record.receivedMs)
+          this.#store.took(load, record.receivedMs, load.batch.rows - before)
           this.#detect?.offer(record, context, exporter.address)
           return
         }

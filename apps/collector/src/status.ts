@@ -371,6 +371,7 @@ export class Status implements Component {
       replayedSets: account.replayedSets,
       lost: account.lost,
       flows: account.flows,
+      slices: account.slices,
       shed: account.shedTotal,
       accepted: account.accepted,
       recovered: account.recovered,
@@ -535,6 +536,7 @@ export class Status implements Component {
     r.counter('flows_decoded_total', 'Flow records decoded.', [], () => [[{}, a.flows]])
     r.counter('flows_shed_total', 'Flow records given up.', ['reason'], () => SHEDS.map((reason) => [{ reason }, a.shed[reason]]))
     r.counter('flows_stored_total', 'Flow records stored.', [], () => [[{}, a.stored]])
+    r.counter('slices_total', 'Rows beside the flows: parts of long flows in the minutes before their end.', [], () => [[{}, a.slices]])
     r.counter('flows_accepted_total', 'Flow records synced to the spool.', [], () => [[{}, a.accepted]])
     r.counter('flows_recovered_total', 'Flow records that the spool held at the start.', [], () => [[{}, a.recovered]])
     r.counter('flows_quarantined_total', 'Accepted flow records that were set aside.', ['reason'], () =>

@@ -201,9 +201,10 @@ export class Store implements Component {
     return load
   }
 
-  /** Note that the filling batch took a flow. */
-  took(load: Load, receivedMs: number): void {
-    this.#stagedRows++
+  /** Note that the filling batch took a flow, as `rows` rows: the flow and its slices. */
+  took(load: Load, receivedMs: number, rows: number): void {
+    this.#stagedRows += rows
+    this.#account.slices += rows - 1
     const { marks } = load
     const last = marks.length - 2
     if (last >= 0 && receivedMs - (marks[last] ?? 0) < MARK_MS) marks[last + 1] = (marks[last + 1] ?? 0) + 1
