@@ -2,7 +2,7 @@ import { QUARANTINE_REASONS, type QuarantineReason } from '@weir/db/ingest'
 import { ISOLATIONS, type Isolation } from './spool/spool.ts'
 
 /** Why a datagram was turned away before decoding. */
-export const REFUSALS = ['inbox_full', 'registering', 'exporter_limit', 'stopping'] as const
+export const REFUSALS = ['inbox_full', 'registering', 'exporter_limit', 'duplicate', 'stopping'] as const
 export type Refusal = (typeof REFUSALS)[number]
 
 /** Why a decoded flow was not accepted. */
@@ -45,7 +45,7 @@ export interface UnderWay {
 export class Account {
   received = 0
   receivedOctets = 0
-  readonly refused: Record<Refusal, number> = { inbox_full: 0, registering: 0, exporter_limit: 0, stopping: 0 }
+  readonly refused: Record<Refusal, number> = { inbox_full: 0, registering: 0, exporter_limit: 0, duplicate: 0, stopping: 0 }
   readonly unreadable = new Map<string, number>()
   processed = 0
   /** Datagrams of TCP and TLS sessions are IPFIX messages; they are in `received` too. */

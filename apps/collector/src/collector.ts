@@ -27,6 +27,7 @@ export interface Collector {
   readonly account: Account
   readonly status: Status
   readonly store: Store
+  readonly ingest: Ingest
   /** null where this process does not detect. */
   readonly detect: Detect | null
   readonly ports: Record<string, number>
@@ -122,6 +123,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     status,
     store,
+    ingest,
     detect,
     ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),

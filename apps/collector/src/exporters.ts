@@ -4,6 +4,7 @@ import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, typ
 import { cleanName } from './clean-text.ts'
 import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
+import type { Recent } from './duplicates.ts'
 import { SkewMeter } from './enrich/clock.ts'
 import type { Received } from './inbox.ts'
 import type { Reporter } from './reporter.ts'
@@ -28,6 +29,10 @@ export class Exporter {
   /** What the exporter announced by sequence numbers, received and lost, in the protocol's own unit. */
   announced = 0
   problems = 0
+  /** Datagrams left out because they had come before. */
+  duplicates = 0
+  /** What came in the last seconds; null before the first datagram. */
+  recent: Recent | null = null
   templates = 0
   scaledBytes = 0
   readonly interfaces = new Map<number, { name: string; description: string; speed: number; changed: boolean }>()

@@ -11,6 +11,7 @@ import {
 import type { Account, Shed } from './account.ts'
 import type { Component } from './component.ts'
 import type { Detect } from './detect/detect.ts'
+import { DuplicateFilter } from './duplicates.ts'
 import type { Enricher } from './enrich/enrich.ts'
 import type { Exporter, Exporters } from './exporters.ts'
 import { Inbox, type Received } from './inbox.ts'
@@ -34,16 +35,18 @@ const BURST_SLICE_MS = 0.1
 const BURST_SLICE_MOST_MS = 6
 /** An exporter that was silent for this long may have been removed meanwhile (the demo, a retired router): its row is looked up again. */
 const ASK_AGAIN_MS = 20_000
+/** How often copies that wait for a judgement are looked after. */
+const HELD_LOOK_MS = 500
 /** A scratch decoder for strangers is thrown away after this many datagrams, and with it whatever they taught it. */
 const SCRATCH_DATAGRAMS = 10_000
 
 /**
  * A datagram's way into the database, in one go:
  *
- *   socket → `accept` → inbox → decode → flow → enrich → batch → store
+ *   socket → `accept` → inbox → once → decode → flow → enrich → batch → store
  *
- * `accept` is all that runs while the kernel waits: count and append. Decoding takes slices of a few milliseconds between reads. A datagram
- * from a stranger is first shown to a scratch decoder: only what some decoder can read makes an exporter, so noise leaves no trace but
+ * `accept` is all that runs while the kernel waits: count and append. Decoding takes slices of a few milliseconds between reads. What the
+ * network delivered twice is left out (duplicates.ts). A datagram from a stranger is first shown to a scratch decoder: only what some decoder can read makes an exporter, so noise leaves no trace but
  * its counter.
  */
 export class Ingest implements Component {
@@ -59,6 +62,8 @@ export class Ingest implements Component {
   readonly #reporter: Reporter
   readonly #detect: Detect | null
   readonly #inbox: Inbox
+  readonly #duplicates: DuplicateFilter<Exporter>
+  #heldTimer: NodeJS.Timeout | null = null
   /** Datagrams of exporters that just got their id; they come before the inbox. */
   #returned: Received[] = []
   #returnedAt = 0
@@ -92,6 +97,10 @@ export class Ingest implements Component {
     this.#reporter = parts.reporter
     this.#detect = parts.detect ?? null
     this.#inbox = new Inbox(parts.inboxBytes)
+    this.#duplicates = new DuplicateFilter<Exporter>(
+      (exporter, { data, source }) => this.#decode(exporter, data, source),
+      (exporter) => this.#duplicate(exporter),
+    )
     this.#sink = {
       flow: (record) => this.#flow(record),
       name: (_source, _domain, name: LearnedName) => {
@@ -110,7 +119,12 @@ export class Ingest implements Component {
 
   /** Datagrams received and not yet decoded or refused. */
   get waiting(): number {
-    return this.#inbox.length + this.#returned.length - this.#returnedAt + this.#exporters.parkedDatagrams
+    return this.#inbox.length + this.#returned.length - this.#returnedAt + this.#exporters.parkedDatagrams + this.#duplicates.held
+  }
+
+  /** Datagrams whose memory was given up early because too many came: a copy of theirs would be decoded. */
+  get forgottenDatagrams(): number {
+    return this.#duplicates.forgotten
   }
 
   get inboxOctets(): number {
@@ -217,7 +231,15 @@ export class Ingest implements Component {
       if (!this.#exporters.park(exporter, received)) account.refused.registering++
       return
     }
-    this.#decode(exporter, data, source)
+    exporter.recent ??= this.#duplicates.newRecent()
+    const verdict = this.#duplicates.judge(exporter, exporter.recent, received)
+    if (verdict === 'new') this.#decode(exporter, data, source)
+    else if (verdict === 'duplicate') this.#duplicate(exporter)
+  }
+
+  #duplicate(exporter: Exporter): void {
+    this.#account.refused.duplicate++
+    exporter.duplicates++
   }
 
   #decode(exporter: Exporter, data: Buffer, source: DatagramSource): void {
@@ -335,6 +357,7 @@ export class Ingest implements Component {
 
   async start(): Promise<void> {
     this.#stopping = false
+    this.#heldTimer = setInterval(() => this.#duplicates.expire(Date.now()), HELD_LOOK_MS)
   }
 
   /**
@@ -351,6 +374,8 @@ export class Ingest implements Component {
       this.#schedule()
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
+    if (this.#heldTimer !== null) clearInterval(this.#heldTimer)
+    this.#duplicates.expire(Number.POSITIVE_INFINITY)
     this.#stopping = true
     let left = this.#exporters.discardParked()
     while (this.#next() !== undefined) left++

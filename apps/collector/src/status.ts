@@ -6,7 +6,7 @@ import { publish } from '@weir/db/notify'
 import { type Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
 import type { Component } from './component.ts'
 import type { GeoSource } from './enrich/geo-build.ts'
-import type { Exporters } from './exporters.ts'
+import type { Exporter, Exporters } from './exporters.ts'
 import type { Ingest } from './ingest.ts'
 import type { LatencyWindow } from './latency.ts'
 import { KernelDrops } from './listeners/kernel-drops.ts'
@@ -582,6 +582,12 @@ export class Status implements Component {
     r.gauge('exporters_live', 'Exporters heard in the last five minutes.', [], () => [[{}, this.#exporters.live(Date.now())]])
     r.counter('exporter_datagrams_total', 'Datagrams per exporter.', ['exporter'], () => this.#perExporter((e) => e.datagrams))
     r.counter('exporter_flows_total', 'Flow records per exporter.', ['exporter'], () => this.#perExporter((e) => e.flows))
+    r.counter('exporter_duplicates_total', 'Datagrams per exporter left out because they had come before.', ['exporter'], () =>
+      this.#perExporter((e) => e.duplicates),
+    )
+    r.counter('duplicates_forgotten_total', 'Datagrams whose copies could not be recognised: too many at once.', [], () => [
+      [{}, this.#ingest.forgottenDatagrams],
+    ])
     r.counter('exporter_lost_units_total', 'Estimated loss per exporter.', ['exporter'], () => this.#perExporter((e) => e.lost))
     r.gauge('exporter_skew_seconds', "Exporter's clock minus ours.", ['exporter'], () =>
       this.#perExporter((e) => (e.skew.skewMs === null ? null : e.skew.skewMs / 1000)),
@@ -590,9 +596,7 @@ export class Status implements Component {
   }
 
   /** One series per exporter for the first 256; the rest share the label `other`, so that senders cannot grow the page without end. */
-  #perExporter(
-    read: (exporter: { datagrams: number; flows: number; lost: number; skew: { skewMs: number | null } }) => number | null,
-  ): [Record<string, string>, number][] {
+  #perExporter(read: (exporter: Exporter) => number | null): [Record<string, string>, number][] {
     const samples: [Record<string, string>, number][] = []
     let other = 0
     let any = false
