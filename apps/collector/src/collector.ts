@@ -17,6 +17,7 @@ import { LatencyWindow } from './latency.ts'
 import { CLOSE_REASONS, StreamListener } from './listeners/tcp.ts'
 import { UdpListener } from './listeners/udp.ts'
 import { Maintenance } from './maintenance.ts'
+import { OneTruth } from './one-truth.ts'
 import { Reporter } from './reporter.ts'
 import { type ListenerStatus, Status } from './status.ts'
 import { Store } from './store.ts'
@@ -28,6 +29,7 @@ export interface Collector {
   readonly status: Status
   readonly store: Store
   readonly ingest: Ingest
+  readonly oneTruth: OneTruth
   /** null where this process does not detect. */
   readonly detect: Detect | null
   readonly ports: Record<string, number>
@@ -61,6 +63,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     config.detect === 'off'
       ? null
       : new Detect({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, sameThread: config.detect === 'same-thread' }, reporter)
+  const oneTruth = new OneTruth(pool, store, exporters, config.dataDir, reporter)
   const ingest = new Ingest({
     // Strangers are judged by a decoder with little room: it only has to recognise what it sees.
     newDecoder: () =>
@@ -72,6 +75,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     reporter,
     inboxBytes: config.inboxBytes,
+    sightings: oneTruth.sightings,
     detect,
   })
   const udp = udpListeners(config, reporter, ingest)
@@ -94,6 +98,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     new Maintenance(pool, store, reporter),
     asNameSeeder(pool, store, geo, reporter),
     new DecoderState(config.dataDir, decoder, reporter),
+    oneTruth,
     exporters,
     status,
     ...(detect === null ? [] : [detect]),
@@ -124,6 +129,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     status,
     store,
     ingest,
+    oneTruth,
     detect,
     ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),

@@ -24,6 +24,8 @@ const healthy: ExporterObject = {
   skewSeconds: 0.4,
   datagrams: 10,
   flows: 100,
+  witnessShare: 0,
+  duplicates: 0,
   lost: 0,
   lossShare: 0,
   problems: 0,

@@ -23,12 +23,16 @@ export class Exporter {
   readonly formats = new Set<FlowType>()
   samplingRate: number | null = null
   lastSeenMs = 0
+  /** The longest pause between two datagrams that was no absence, milliseconds. */
+  pauseMs = 0
   datagrams = 0
   flows = 0
   lost = 0
   /** What the exporter announced by sequence numbers, received and lost, in the protocol's own unit. */
   announced = 0
   problems = 0
+  /** Of the flows, those of conversations that are counted from another exporter. */
+  witnesses = 0
   /** Datagrams left out because they had come before. */
   duplicates = 0
   /** What came in the last seconds; null before the first datagram. */
@@ -39,7 +43,18 @@ export class Exporter {
   /** Datagrams that came before the id was known, in order. */
   parked: Received[] = []
   /** What the database already knows, and whether the last report said "nothing came". */
-  reported = { datagrams: 0, flows: 0, lost: 0, announced: 0, problems: 0, scaledBytes: 0, atMs: Date.now(), quiet: false }
+  reported = {
+    datagrams: 0,
+    flows: 0,
+    witnesses: 0,
+    duplicates: 0,
+    lost: 0,
+    announced: 0,
+    problems: 0,
+    scaledBytes: 0,
+    atMs: Date.now(),
+    quiet: false,
+  }
 
   constructor(address: string, demo: boolean) {
     this.address = address
@@ -62,6 +77,8 @@ export class Exporter {
   /** Take the counters of one decoded datagram over. Flow counters are kept by the caller, flow by flow. */
   count(result: DatagramResult, receivedMs: number): void {
     this.datagrams++
+    const pause = receivedMs - this.lastSeenMs
+    if (pause > this.pauseMs && pause < LIVE_MS) this.pauseMs = pause
     this.lastSeenMs = receivedMs
     if (result.type !== null) this.formats.add(result.type)
     this.lost += result.lost
@@ -91,6 +108,7 @@ const MAX_INTERFACES = 4_096
 const MAX_CLOCKS = 64
 /** An exporter counts as live when it sent in the last five minutes (the health page's word). */
 const LIVE_MS = 300_000
+const SILENT_LEAST_MS = 60_000
 
 /**
  * The exporters this collector hears, and their rows in the database.
@@ -106,6 +124,7 @@ export class Exporters implements Component {
   readonly #demoNetwork: Prefix | null
   readonly #limit: number
   readonly #byAddress = new Map<string, Exporter>()
+  readonly #byId = new Map<number, Exporter>()
   readonly #unresolved = new Set<Exporter>()
   #parkedOctets = 0
   #parkedCount = 0
@@ -143,6 +162,16 @@ export class Exporters implements Component {
     return this.#byAddress.values()
   }
 
+  /**
+   * Whether nothing comes any more from the exporter with this row: twice as long as its longest pause so far, and for a minute at least.
+   * One that is not known, or hardly, is not called silent.
+   */
+  silent(id: number, nowMs: number): boolean {
+    const exporter = this.#byId.get(id)
+    if (exporter === undefined || exporter.datagrams < 8) return false
+    return nowMs - exporter.lastSeenMs > Math.max(SILENT_LEAST_MS, 2 * exporter.pauseMs)
+  }
+
   get(address: string): Exporter | undefined {
     return this.#byAddress.get(address)
   }
@@ -169,6 +198,7 @@ export class Exporters implements Component {
 
   /** Forget the id of an exporter and ask the database for it anew; its row may have been removed. */
   askAgain(exporter: Exporter): void {
+    this.#byId.delete(exporter.id)
     exporter.id = 0
     this.#unresolved.add(exporter)
     this.#resolveSoon()
@@ -203,6 +233,7 @@ export class Exporters implements Component {
           const id = ids.get(exporter.address)
           if (id === undefined) continue
           exporter.id = id
+          this.#byId.set(id, exporter)
           this.#unresolved.delete(exporter)
           if (exporter.datagrams === 0)
             this.#reporter.log.info({ exporter: exporter.address, id, demo: exporter.demo }, 'an exporter was registered')
@@ -291,12 +322,12 @@ export class Exporters implements Component {
   async #flush(): Promise<void> {
     const now = Date.now()
     const templates = this.templates()
-    const reports: { exporter: Exporter; report: ExporterReport; scaledBytes: number }[] = []
+    const reports: { exporter: Exporter; report: Required<ExporterReport>; scaledBytes: number }[] = []
     for (const exporter of this.#byAddress.values()) {
       if (exporter.id === 0) continue
       const { reported } = exporter
       const seconds = Math.max(0.5, (now - reported.atMs) / 1000)
-      const report: ExporterReport = {
+      const report: Required<ExporterReport> = {
         address: exporter.address,
         demo: exporter.demo,
         lastSeenMs: exporter.lastSeenMs,
@@ -305,6 +336,8 @@ export class Exporters implements Component {
         skewMs: exporter.skew.skewMs,
         datagrams: exporter.datagrams - reported.datagrams,
         flows: exporter.flows - reported.flows,
+        witnesses: exporter.witnesses - reported.witnesses,
+        duplicates: exporter.duplicates - reported.duplicates,
         lost: exporter.lost - reported.lost,
         announced: exporter.announced - reported.announced,
         problems: exporter.problems - reported.problems,
@@ -325,6 +358,8 @@ export class Exporters implements Component {
         const { reported } = exporter
         reported.datagrams += report.datagrams
         reported.flows += report.flows
+        reported.witnesses += report.witnesses
+        reported.duplicates += report.duplicates
         reported.lost += report.lost
         reported.announced += report.announced
         reported.problems += report.problems
@@ -333,6 +368,7 @@ export class Exporters implements Component {
         reported.quiet = report.datagrams === 0
         // An exporter that was removed meanwhile (the demo) is there again under another id.
         exporter.id = ids.get(exporter.address) ?? exporter.id
+        this.#byId.set(exporter.id, exporter)
       }
       await this.#flushInterfaces()
     } catch (error) {

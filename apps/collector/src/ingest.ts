@@ -16,6 +16,7 @@ import type { Enricher } from './enrich/enrich.ts'
 import type { Exporter, Exporters } from './exporters.ts'
 import { Inbox, type Received } from './inbox.ts'
 import type { Reporter } from './reporter.ts'
+import type { Sightings } from './sightings.ts'
 import type { Store } from './store.ts'
 
 /** What ingest needs of a decoder. */
@@ -61,6 +62,7 @@ export class Ingest implements Component {
   readonly #account: Account
   readonly #reporter: Reporter
   readonly #detect: Detect | null
+  readonly #sightings: Sightings
   readonly #inbox: Inbox
   readonly #duplicates: DuplicateFilter<Exporter>
   #heldTimer: NodeJS.Timeout | null = null
@@ -84,6 +86,8 @@ export class Ingest implements Component {
     account: Account
     reporter: Reporter
     inboxBytes: number
+    /** Says which exporter's report of a conversation counts. */
+    sightings: Sightings
     /** Sees every accepted flow; null where detection runs elsewhere. */
     detect?: Detect | null
   }) {
@@ -96,6 +100,7 @@ export class Ingest implements Component {
     this.#account = parts.account
     this.#reporter = parts.reporter
     this.#detect = parts.detect ?? null
+    this.#sightings = parts.sightings
     this.#inbox = new Inbox(parts.inboxBytes)
     this.#duplicates = new DuplicateFilter<Exporter>(
       (exporter, { data, source }) => this.#decode(exporter, data, source),
@@ -323,14 +328,18 @@ export class Ingest implements Component {
     account.flows++
     exporter.flows++
     if (record.samplingRate !== ABSENT) exporter.samplingRate = record.samplingRate
+    const context = this.#enricher.enrich(record, exporter.id, this.#correctionMs)
+    context.witness = this.#sightings.witness(record, exporter.id, context.durationMs)
+    if (context.witness) exporter.witnesses++
     if (record.eventKind === 0) {
       const factor = record.samplingRate > 0 ? record.samplingRate : 1
       const bytes = record.bytes > 0 ? record.bytes * factor : 0
       exporter.scaledBytes += bytes
-      account.scaledBytes += bytes
-      account.scaledPackets += record.packets > 0 ? record.packets * factor : 0
+      if (!context.witness) {
+        account.scaledBytes += bytes
+        account.scaledPackets += record.packets > 0 ? record.packets * factor : 0
+      }
     }
-    const context = this.#enricher.enrich(record, exporter.id, this.#correctionMs)
     try {
       for (let attempt = 0; attempt < 2; attempt++) {
         const load = this.#store.room(record.receivedMs)

@@ -108,7 +108,9 @@ export class Engine {
       shared.sinceMs = now
       shared.tickMs = now - (now % TICK_MS)
     }
-    if (this.#duplicate(event, now)) return
+    for (const detector of this.#detectors) detector.sighted?.(event, now)
+    // A witness tells what another exporter saw of a conversation that was judged already.
+    if (event.witness === true || this.#duplicate(event, now)) return
     const { conversation, forward } = track(shared.conversations, event, now)
     const inward = this.#networks.inside(event.dst)
     const outward = this.#networks.inside(event.src)

@@ -189,6 +189,10 @@ export const ExporterObject = z.object({
   skewSeconds: z.number().nullable(),
   datagrams: z.number(),
   flows: z.number(),
+  /** Share of its flows that are witnesses: their conversations are counted from another exporter. null without flows. */
+  witnessShare: z.number().nullable(),
+  /** Datagrams that came twice (a mirror, ECMP, a second interface) and were stored once. */
+  duplicates: z.number(),
   /** Estimated by sequence numbers, in the protocol's own unit, and the share of all announced. */
   lost: z.number(),
   lossShare: z.number().nullable(),
