@@ -108,7 +108,8 @@ async function matchedRate(client: PoolClient, block: BlockRow, now: Date): Prom
   const { rows } = await client.query<{ rate: number | null }>(
     `select (sum(weir_scaled(bytes, sampling_rate)) / greatest(1, extract(epoch from max(time) - min(time)
        + make_interval(secs => avg(duration_ms) / 1000))))::float8 as rate
-     from flow where time > ${p.addTime(now.getTime() - 300_000)} and event_kind is null and ${matchSql(block.intent.match, p)}`,
+     from flow where time > ${p.addTime(now.getTime() - 300_000)} and event_kind is null and slice is null and witness is not true
+       and ${matchSql(block.intent.match, p)}`,
     p.values,
   )
   return rows[0]?.rate ?? null
@@ -368,7 +369,7 @@ async function leaksOf(pool: Pool, block: BlockRow, exporters: readonly number[]
        coalesce(i.name, 'interface ' || f.out_if, 'an unnamed interface') as interface, f.bytes, f.last, f.received
      from (select exporter_id, out_if, sum(weir_scaled(bytes, sampling_rate) * ${part})::float8 as bytes, max(time) as last,
          to_timestamp(max(time_received_ns) / 1e9) as received
-       from flow where time > ${from} and event_kind is null and exporter_id = any(${p.add([...exporters], 'int[]')})
+       from flow where time > ${from} and event_kind is null and slice is null and exporter_id = any(${p.add([...exporters], 'int[]')})
          and ${matchSql(block.intent.match, p)} group by 1, 2) f
      join exporter e on e.id = f.exporter_id left join interface i on i.exporter_id = f.exporter_id and i.if_index = f.out_if
      order by f.bytes desc limit 20`,

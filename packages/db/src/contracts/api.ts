@@ -51,6 +51,12 @@ const windowShape = {
   resolutionSeconds: z.number(),
 }
 
+/**
+ * Only where days were read in which hosts or conversations below a floor are left out: each row may lack up to `bytesPerDay` (scaled) for
+ * each of these days. Rest and total are exact when `exactTotal`; else they lack the same.
+ */
+const floor = z.object({ bytesPerDay: z.number(), exactTotal: z.boolean() }).optional()
+
 export const TopRow = z.object({
   /** The value as the filter language writes it; null where the flow had none. */
   key: z.string().nullable(),
@@ -63,6 +69,8 @@ export const TopRow = z.object({
   ...sums,
   /** A filter expression that selects exactly this row. */
   filter: z.string(),
+  /** Octets (scaled) in this row's greatest minute of the window, when asked with `peak`; null where it is not known any more. */
+  peakBytes: z.number().nullable().optional(),
 })
 export type TopRow = z.infer<typeof TopRow>
 
@@ -73,6 +81,12 @@ export const TopAnswer = z.object({
   /** Everything that is not in `rows`: total minus rows, so that rows + rest = total exactly. */
   rest: z.object({ value: z.number(), share: z.number(), ...sums }),
   total: z.object({ value: z.number(), ...sums }),
+  floor,
+  /**
+   * Only where the question names exporters or interfaces: then each shows all that it saw, and this part of `total` was counted from another
+   * exporter. Everywhere else a conversation counts once.
+   */
+  witnesses: z.object(sums).optional(),
 })
 export type TopAnswer = z.infer<typeof TopAnswer>
 
@@ -95,6 +109,9 @@ export const TimeseriesAnswer = z.object({
   times: z.array(z.number()),
   /** The largest first. When a dimension is asked, the last series has key '' and label 'other' and holds the exact rest. */
   series: z.array(Series),
+  floor,
+  /** Only where the question names exporters or interfaces: a conversation counts once for each exporter that saw it. */
+  sightings: z.literal(true).optional(),
 })
 export type TimeseriesAnswer = z.infer<typeof TimeseriesAnswer>
 
@@ -162,6 +179,7 @@ export const GraphAnswer = z.object({
   /** What the shown edges leave out, in the chosen metric. */
   rest: z.object({ value: z.number(), edges: z.number() }),
   total: z.object({ value: z.number(), ...sums }),
+  floor,
 })
 export type GraphAnswer = z.infer<typeof GraphAnswer>
 
