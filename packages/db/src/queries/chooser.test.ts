@@ -158,6 +158,34 @@ describe('the plan of a window', () => {
   })
 })
 
+describe('days that leave out what is below a floor', () => {
+  const [from, to] = [at('2026-05-01T10:07'), at('2026-05-08T02:30')]
+
+  it('are read where the rest can be told exactly, with the plan that tells it', () => {
+    const plan = planRollup('rollup_src', from, to, ALL_AVAILABLE, new Set(['src_country']))
+    expect(plan.floor).toBe('hosts')
+    expect(plan.whole?.segments.map(({ relation }) => relation)).toEqual(
+      plan.segments.map(({ relation }) => relation.replace('rollup_src', 'rollup_as')),
+    )
+    expect(shown(plan.whole?.segments ?? [])).toEqual(shown(plan.segments))
+  })
+
+  it('give way to hours where the filter is about hosts, as long as hours are kept', () => {
+    const filtered = new Set(['src_addr'])
+    const plan = planRollup('rollup_conversation', from, to, ALL_AVAILABLE, filtered)
+    expect(new Set(plan.segments.map(({ level }) => level))).toEqual(new Set(['1m', '1h']))
+    expect(plan.floor).toBeUndefined()
+    const gone = planRollup('rollup_conversation', from, to, { ...ALL_AVAILABLE, '1h': to, '1m': to }, filtered)
+    expect(gone.floor).toBe('conversations')
+    expect(gone.whole).toBeUndefined()
+  })
+
+  it('are of no matter to the others, nor to windows without days', () => {
+    expect(planRollup('rollup_as', from, to, ALL_AVAILABLE, NO_FILTER).floor).toBeUndefined()
+    expect(planRollup('rollup_src', from, from + 3_600_000, ALL_AVAILABLE, NO_FILTER).floor).toBeUndefined()
+  })
+})
+
 describe('the buckets of a chart', () => {
   it.each([
     ['15 minutes', 15 * 60, 300, 60, 60],
