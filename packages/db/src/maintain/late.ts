@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolClient } from '../connection.ts'
+import { sqlstate } from '../errors.ts'
 import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel } from '../rollups.ts'
 
 // `timescale`: refreshing continuous aggregates over times that the policies do not reach.
@@ -19,11 +21,22 @@ export async function refreshRange(client: PoolClient, first: Date, last: Date, 
     const to = Math.min((Math.floor(last.getTime() / day) + 1) * day, behind)
     if (to <= from) continue
     for (const { name } of ROLLUPS) {
-      await client.query('call refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)', [
-        `${name}_${level}`,
-        new Date(from),
-        new Date(to),
-      ])
+      await refresh(client, `${name}_${level}`, new Date(from), new Date(to))
+    }
+  }
+}
+
+const PATIENCE_MS = 30_000
+
+/** One at a time may refresh an aggregate, and its policy does so every minute: wait for it. */
+async function refresh(client: PoolClient, aggregate: string, from: Date, to: Date): Promise<void> {
+  for (const begin = performance.now(); ; ) {
+    try {
+      await client.query('call refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)', [aggregate, from, to])
+      return
+    } catch (error) {
+      if (sqlstate(error) !== '55P03' || performance.now() - begin > PATIENCE_MS) throw error
+      await sleep(200)
     }
   }
 }

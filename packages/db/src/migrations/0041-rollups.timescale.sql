@@ -1,6 +1,7 @@
 -- Rollups of flow know slices, witnesses and the greatest minute; written from src/rollups.ts by scripts/rollup-sql.ts. A continuous aggregate
 -- cannot be changed, so each is made anew: days whose raw flows are there are computed again (`maintain` does it after the start, day by
 -- day), days whose raw flows were dropped keep their sums as they are.
+-- weir: quiet
 
 insert into setting (key, value) values
   -- Octets a day below which hosts and conversations are left out of the rollups of days, see ROLLUP_FLOORS in src/rollups.ts.
