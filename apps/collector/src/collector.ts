@@ -4,6 +4,7 @@ import { seedAsNames } from '@weir/db/ingest'
 import { Decoder } from '@weir/decoder'
 import type { DestinationStream } from 'pino'
 import { Account } from './account.ts'
+import { Alarms } from './alerts/alarms.ts'
 import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
 import { DecoderState } from './decoder-state.ts'
@@ -14,7 +15,7 @@ import { type GeoData, loadGeoData } from './enrich/geo-data.ts'
 import { Exporters } from './exporters.ts'
 import { Ingest } from './ingest.ts'
 import { LatencyWindow } from './latency.ts'
-import { CLOSE_REASONS, StreamListener } from './listeners/tcp.ts'
+import { CLOSE_REASONS, type CloseReason, StreamListener } from './listeners/tcp.ts'
 import { UdpListener } from './listeners/udp.ts'
 import { Maintenance } from './maintenance.ts'
 import { OneTruth } from './one-truth.ts'
@@ -30,6 +31,7 @@ export interface Collector {
   readonly store: Store
   readonly ingest: Ingest
   readonly oneTruth: OneTruth
+  readonly alarms: Alarms
   /** null where this process does not detect. */
   readonly detect: Detect | null
   readonly ports: Record<string, number>
@@ -92,15 +94,36 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     geo: geo.source,
     version: version(),
   })
+  const templates = new DecoderState(config.dataDir, decoder, reporter)
+  const alarms = new Alarms({
+    pool,
+    account,
+    exporters,
+    store,
+    ingest,
+    status,
+    templates,
+    setsWaiting: () => decoder.parkingCounters.waiting,
+    closed: () => {
+      const sums = Object.fromEntries(CLOSE_REASONS.map((reason) => [reason, 0])) as Record<CloseReason, number>
+      for (const listener of streams) for (const reason of CLOSE_REASONS) sums[reason] += listener.closed[reason]
+      return sums
+    },
+    reporter,
+    ...(config.alertPace === undefined ? {} : { pace: config.alertPace }),
+  })
+  status.alerts = () => alarms.active
+  reporter.details = () => ({ alerts: alarms.active })
   const assembly = new Assembly([
     poolCloser(pool),
     store,
     new Maintenance(pool, store, reporter),
     asNameSeeder(pool, store, geo, reporter),
-    new DecoderState(config.dataDir, decoder, reporter),
+    templates,
     oneTruth,
     exporters,
     status,
+    alarms,
     ...(detect === null ? [] : [detect]),
     ...(config.enforce === 'off'
       ? []
@@ -130,6 +153,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     store,
     ingest,
     oneTruth,
+    alarms,
     detect,
     ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),

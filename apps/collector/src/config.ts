@@ -65,6 +65,8 @@ export interface Config {
   /** How long matched traffic must be absent before a block counts as proven. */
   proofMs: number
   tls: { certFile: string; keyFile: string; caFile: string | null } | null
+  /** For tests that cannot wait: how alerts count time. */
+  alertPace?: { turnMs?: number; silentMs?: number; askMs?: number }
 }
 
 type Env = Record<string, string | undefined>

@@ -1,6 +1,6 @@
 import type { Pool } from '@weir/db/connection'
 import { type ExporterReport, type InterfaceReport, resolveExporters, upsertExporters, upsertInterfaces } from '@weir/db/ingest'
-import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, type LearnedName } from '@weir/decoder'
+import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, type LearnedName, PROBLEM, type Problem } from '@weir/decoder'
 import { cleanName } from './clean-text.ts'
 import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
@@ -35,6 +35,15 @@ export class Exporter {
   witnesses = 0
   /** Datagrams left out because they had come before. */
   duplicates = 0
+  /** Datagrams that could not be read, and sets that could not. */
+  unreadable = 0
+  malformedSets = 0
+  /** Datagrams whose records or sets were cut off at a limit of the decoder. */
+  limited = 0
+  /** Templates given up or refused for want of room. */
+  templatesLost = 0
+  /** When a template last changed its meaning for the third time in ten minutes, epoch milliseconds. */
+  contestedAtMs = 0
   /** What came in the last seconds; null before the first datagram. */
   recent: Recent | null = null
   templates = 0
@@ -84,6 +93,18 @@ export class Exporter {
     this.lost += result.lost
     this.announced += result.lost + unitsOf(result)
     this.problems += result.problems.length
+    this.malformedSets += result.malformedSets
+  }
+
+  /** Note what the alerts look at. */
+  notice(problems: readonly Problem[], receivedMs: number): void {
+    let limited = false
+    for (const { code, detail } of problems) {
+      if (code === PROBLEM.LIMIT) limited = true
+      else if (code === PROBLEM.TEMPLATE_REFUSED) this.templatesLost++
+      else if (code === PROBLEM.TEMPLATE_CHANGED && detail.endsWith('contested')) this.contestedAtMs = receivedMs
+    }
+    if (limited) this.limited++
   }
 }
 

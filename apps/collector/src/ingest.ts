@@ -23,6 +23,8 @@ import type { Store } from './store.ts'
 export interface FlowDecoder {
   decode(datagram: Uint8Array, source: DatagramSource, sink: FlowSink): DatagramResult
   endSession(source: DatagramSource): void
+  /** Templates given up for want of room, in all. */
+  readonly templateCounters?: { readonly evicted: number }
 }
 
 /** Longest stretch of decoding before the event loop gets a turn; the sockets are read in between. */
@@ -38,6 +40,7 @@ const BURST_SLICE_MOST_MS = 6
 const ASK_AGAIN_MS = 20_000
 /** How often copies that wait for a judgement are looked after. */
 const HELD_LOOK_MS = 500
+const MOST_BLAMED = 256
 /** A scratch decoder for strangers is thrown away after this many datagrams, and with it whatever they taught it. */
 const SCRATCH_DATAGRAMS = 10_000
 
@@ -66,6 +69,7 @@ export class Ingest implements Component {
   readonly #inbox: Inbox
   readonly #duplicates: DuplicateFilter<Exporter>
   #heldTimer: NodeJS.Timeout | null = null
+  #blamed = new Map<string, number>()
   /** Datagrams of exporters that just got their id; they come before the inbox. */
   #returned: Received[] = []
   #returnedAt = 0
@@ -134,6 +138,11 @@ export class Ingest implements Component {
 
   get inboxOctets(): number {
     return this.#inbox.octets
+  }
+
+  /** 0–1: how much of the inbox is taken. */
+  get inboxShare(): number {
+    return this.#inbox.octets / this.#inbox.limit
   }
 
   /** Take a datagram from a listener. Never blocks, never throws. */
@@ -208,7 +217,7 @@ export class Ingest implements Component {
       const seen = this.#inspect(data, source)
       if (seen === null || seen.type === null) {
         const problem = seen?.problems[0]
-        account.countUnreadable(problem?.code ?? 'decoder')
+        this.#unreadable(problem?.code ?? 'decoder', source.address)
         this.#reporter.limited(
           'warn',
           'unreadable',
@@ -219,7 +228,7 @@ export class Ingest implements Component {
       }
       if (!tellsSomething(seen)) {
         // A header that reads like an export with nothing readable in it: counted, but no reason to know the sender.
-        account.countUnreadable(seen.problems[0]?.code ?? 'empty')
+        this.#unreadable(seen.problems[0]?.code ?? 'empty', source.address)
         return
       }
       const admitted = this.#exporters.admit(address)
@@ -252,12 +261,14 @@ export class Ingest implements Component {
     this.#current = exporter
     // Before decoding, so that the very first flows of a wrong clock are corrected too.
     this.#correctionMs = exporter.clock(source.port, headerTimeMs(data), source.receivedMs).correctionMs
+    const evicted = this.#decoder.templateCounters?.evicted ?? 0
     let result: DatagramResult
     try {
       result = this.#decoder.decode(data, source, this.#sink)
     } catch (error) {
       // The decoder promises not to throw. If it does, one datagram is lost and counted, and the collector goes on.
-      account.countUnreadable('decoder')
+      this.#unreadable('decoder', exporter.address)
+      exporter.unreadable++
       this.#reporter.limited(
         'error',
         'decoder',
@@ -270,7 +281,8 @@ export class Ingest implements Component {
     }
     for (const { code } of result.problems) account.countProblem(code)
     if (result.type === null) {
-      account.countUnreadable(result.problems[0]?.code ?? 'empty')
+      this.#unreadable(result.problems[0]?.code ?? 'empty', exporter.address)
+      exporter.unreadable++
       exporter.problems += result.problems.length
       this.#reporter.limited(
         'warn',
@@ -293,7 +305,10 @@ export class Ingest implements Component {
     account.replayedSets += result.replayedSets
     account.lost += result.lost
     exporter.count(result, source.receivedMs)
+    exporter.templatesLost += (this.#decoder.templateCounters?.evicted ?? 0) - evicted
+    if (result.malformedSets > 0) this.#blame(exporter.address, result.malformedSets)
     if (result.problems.length > 0) {
+      exporter.notice(result.problems, source.receivedMs)
       this.#reporter.limited(
         'warn',
         'problem',
@@ -301,6 +316,25 @@ export class Ingest implements Component {
         'part of a datagram could not be read',
       )
     }
+  }
+
+  #unreadable(reason: string, sender: string): void {
+    this.#account.countUnreadable(reason)
+    this.#blame(sender, 1)
+  }
+
+  /** Bad datagrams and sets by sender since somebody last looked; bounded, so that inventing senders fills nothing. */
+  #blame(sender: string, count: number): void {
+    const known = this.#blamed.get(sender)
+    if (known !== undefined) this.#blamed.set(sender, known + count)
+    else if (this.#blamed.size < MOST_BLAMED) this.#blamed.set(sender, count)
+  }
+
+  /** Senders of what could not be read since the last call, with how much. */
+  takeBlamed(): Map<string, number> {
+    const blamed = this.#blamed
+    this.#blamed = new Map()
+    return blamed
   }
 
   #inspect(data: Buffer, source: DatagramSource): DatagramResult | null {

@@ -4,6 +4,7 @@ import type { RateEvent } from '@weir/db/contracts'
 import { recordStatus } from '@weir/db/ingest'
 import { publish } from '@weir/db/notify'
 import { type Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
+import type { Alert } from './alerts/book.ts'
 import type { Component } from './component.ts'
 import type { GeoSource } from './enrich/geo-build.ts'
 import type { Exporter, Exporters } from './exporters.ts'
@@ -35,6 +36,7 @@ export interface StatusReport {
   engine: string | null
   status: 'ok' | 'degraded' | 'down'
   checks: Check[]
+  alerts: Alert[]
   sli: {
     flowsPerSecond: number
     datagramsPerSecond: number
@@ -102,6 +104,8 @@ export class Status implements Component {
   readonly #listeners: () => ListenerStatus[]
   readonly #geo: GeoSource
   readonly #version: string
+  /** The alerts that are on. */
+  alerts: () => Alert[] = () => []
   readonly #startedAt = new Date()
   readonly #drops = new KernelDrops()
   readonly #window: Snapshot[] = []
@@ -163,6 +167,20 @@ export class Status implements Component {
 
   get kernelDrops(): number {
     return this.#drops.total
+  }
+
+  dropsByPort(): Map<number, number> {
+    return this.#drops.byPort()
+  }
+
+  /** The spool as it is; null before it is open. */
+  spoolNow(): SpoolStatus | null {
+    return this.#spool(this.#minute())
+  }
+
+  /** The sums of the books that do not close now, with what is missing. */
+  openSums(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.gaps()).filter(([, gap]) => gap !== 0))
   }
 
   async #everySecond(): Promise<void> {
@@ -336,6 +354,7 @@ export class Status implements Component {
       engine: this.#store.engine,
       status: checks.some((c) => c.state === 'fail') ? 'down' : checks.some((c) => c.state === 'warn') ? 'degraded' : 'ok',
       checks,
+      alerts: this.alerts(),
       sli: {
         flowsPerSecond: this.#rate.flowsPerSecond,
         datagramsPerSecond: this.#rate.datagramsPerSecond,

@@ -103,11 +103,16 @@ export class Store implements Component {
   /** Since when the database does not take writes, epoch milliseconds; null while it does. */
   downSinceMs: number | null = null
   downReason = ''
+  /** SQLSTATE of the latest refusal while it does not; null when the server said none. */
+  downState: string | null = null
   /** Latest `time` among stored flows, epoch milliseconds. */
   newestFlowMs: number | null = null
   /** Duration of the last transaction, and how many are under way. */
   lastWriteMs = 0
   writing = 0
+  #lastWriteAtMs = 0
+  /** When the attempts under way began. */
+  readonly #attempts = new Set<{ beganMs: number }>()
 
   constructor(pool: Pool, settings: StoreSettings, account: Account, latency: LatencyWindow, reporter: Reporter) {
     this.#pool = pool
@@ -134,6 +139,11 @@ export class Store implements Component {
   /** Flows encoded and not yet accepted. */
   get staged(): number {
     return this.#stagedRows
+  }
+
+  /** 0–1: how much of the memory for flows that wait for the spool's disk is taken. */
+  get stagedShare(): number {
+    return this.#staging / this.#maxLoads
   }
 
   /** Flows accepted and not yet stored. */
@@ -317,10 +327,12 @@ export class Store implements Component {
     this.writing++
     try {
       for (let attempt = 1; !this.#abandon; attempt++) {
+        const under = { beganMs: performance.now() }
+        this.#attempts.add(under)
         try {
-          const began = performance.now()
           const result = await writer.writeFrames(frames)
-          this.lastWriteMs = performance.now() - began
+          this.lastWriteMs = performance.now() - under.beganMs
+          this.#lastWriteAtMs = performance.now()
           this.#account.stored += result.rows + result.replayedRows
           for (const reason of QUARANTINE_REASONS) this.#account.quarantined[reason] += result.quarantined[reason]
           this.#account.batches++
@@ -340,12 +352,23 @@ export class Store implements Component {
             await this.#giveUp(writer, spool, frames, error)
             return
           } else this.#reporter.limited('error', 'refused', { err: error, flows: rows }, 'the database refuses flows; tried again')
+          this.#attempts.delete(under)
           await this.#sleep(backoffMs(attempt))
+        } finally {
+          this.#attempts.delete(under)
         }
       }
     } finally {
       this.writing--
     }
+  }
+
+  /** The longest attempt to store something that is under way or ended within `withinMs`, milliseconds. */
+  slowestWriteMs(withinMs: number): number {
+    const now = performance.now()
+    let slowest = now - this.#lastWriteAtMs <= withinMs ? this.lastWriteMs : 0
+    for (const { beganMs } of this.#attempts) slowest = Math.max(slowest, now - beganMs)
+    return slowest
   }
 
   /** Nothing helps against this refusal: alone if there were others, into the quarantine if not. */
@@ -398,6 +421,7 @@ export class Store implements Component {
 
   #down(error: unknown): void {
     this.downReason = error instanceof Error ? error.message : String(error)
+    this.downState = error instanceof StorageError ? error.sqlstate : null
     if (this.downSinceMs === null) {
       this.downSinceMs = Date.now()
       this.#reporter.log.error({ err: error }, 'the database does not take flows; they are kept in the spool and tried again')
@@ -416,6 +440,7 @@ export class Store implements Component {
     const seconds = Math.round((Date.now() - this.downSinceMs) / 1000)
     this.downSinceMs = null
     this.downReason = ''
+    this.downState = null
     this.#reporter.log.info({ seconds, waiting: this.waiting }, 'the database takes flows again')
   }
 

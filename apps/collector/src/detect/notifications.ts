@@ -120,9 +120,14 @@ export function messagesFor(change: Change, settings: NotificationSettings): Out
     sentence: anomaly.finding.why,
     url: settings.publicUrl === null ? null : `${settings.publicUrl}/anomalies/${encodeURIComponent(anomaly.id)}`,
   }
+  return channelsFor(klass, settings).map((channel) => ({ kind, class: klass, channel, payload }))
+}
+
+/** The channels that want messages of a class. */
+export function channelsFor(klass: 'page' | 'ticket', settings: NotificationSettings): string[] {
   const channels = settings.webhooks.filter((hook) => hook.classes.includes(klass)).map((hook) => `webhook:${hook.name}`)
   if (settings.email !== null && settings.email[klass].length > 0) channels.push('email')
-  return channels.map((channel) => ({ kind, class: klass, channel, payload }))
+  return channels
 }
 
 const ATTEMPTS = 10

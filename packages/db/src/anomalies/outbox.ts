@@ -4,6 +4,7 @@ import { inTransaction } from './store.ts'
 /** A message that is due. */
 export interface DueNotification {
   id: number
+  /** What it is about: the anomaly's id, or `alert-` and the number of the alert. */
   anomalyId: string
   kind: string
   class: 'page' | 'ticket'
@@ -39,7 +40,7 @@ export async function deliverDue(
      from (select id from notification where sent_at is null and failed_at is null and due_at <= coalesce($1::timestamptz, now())
        order by class, due_at limit $3 for update skip locked) due
      where n.id = due.id
-     returning n.id::text as id, n.anomaly_id, n.kind, n.class, n.channel, n.payload, n.attempts`,
+     returning n.id::text as id, coalesce(n.anomaly_id, 'alert-' || n.alert_id) as anomaly_id, n.kind, n.class, n.channel, n.payload, n.attempts`,
     [options.now ?? null, (options.holdMs ?? 60_000) / 1000, options.limit ?? 20],
   )
   await Promise.all(

@@ -230,12 +230,38 @@ export const HealthCheck = z.object({
   /** One sentence: what is seen, and the remedy when not ok. */
   message: z.string(),
 })
+/** A named alert of a collector that is on: what the failure matrix calls it, since when, and what to do. */
+export const HealthAlert = z.object({
+  name: z.string(),
+  /** What it is about: an exporter's address, a port; '' when there is only one. */
+  subject: z.string(),
+  /** page: somebody is woken; ticket: somebody looks today; warn: it is shown. */
+  severity: z.enum(['page', 'ticket', 'warn']),
+  since: z.string(),
+  /** The figure that raised it, and the metric that shows it. */
+  value: z.number(),
+  counter: z.string(),
+  /** What is seen and why, and what to do about it. */
+  sentence: z.string(),
+  /** The line of the runbook. */
+  runbook: z.string(),
+})
+export type HealthAlert = z.infer<typeof HealthAlert>
+
+/** One sum of the books: everything that came in is somewhere, or `gap` is not 0. */
+export const HealthBook = z.object({ name: z.string(), gap: z.number(), counts: z.record(z.string(), z.number()) })
+export type HealthBook = z.infer<typeof HealthBook>
+
 export const HealthAnswer = z.object({
   status: z.enum(['ok', 'degraded', 'down']),
   version: z.string(),
   /** 'timescale' or 'postgres', with version. */
   engine: z.string(),
   checks: z.array(HealthCheck),
+  /** The worst first, then the oldest. */
+  alerts: z.array(HealthAlert),
+  /** The books of each listener and exporter of all running collectors, those that do not close first. */
+  books: z.object({ listeners: z.array(HealthBook), exporters: z.array(HealthBook) }),
   sli: z.object({
     flowsPerSecond: z.number(),
     datagramsPerSecond: z.number(),
