@@ -29,6 +29,7 @@ import {
   SEVERITIES,
   SimulateBody,
   Simulation,
+  StorageAnswer,
   SuppressionShape,
   SuppressionsAnswer,
   TimeseriesAnswer,
@@ -247,6 +248,7 @@ const SHARED = {
   GraphAnswer,
   ExportersAnswer,
   HealthAnswer,
+  StorageAnswer,
 }
 /** Components of the OpenAPI document by name. */
 export const COMPONENTS: Readonly<Record<string, z.ZodType>> = SHARED
@@ -271,6 +273,14 @@ export const API = {
       limit: whole(1, 1_000)
         .optional()
         .meta(wholeMeta(1, 1_000, 10, 'How many rows.')),
+      peak: z
+        .enum(['true', 'false'])
+        .transform((text) => text === 'true')
+        .optional()
+        .meta({
+          description: 'Tell each row’s greatest minute (`peakBytes`, scaled) where it is known. Default false.',
+          override: { type: 'boolean' },
+        }),
     }),
     answer: TopAnswer,
   },
@@ -504,6 +514,11 @@ export const API = {
     body: ProtectedPrefixBody,
     answer: z.object({ prefix: z.string() }).meta({ id: 'ProtectedPrefix' }),
     status: 201,
+  },
+  'GET /api/v1/storage': {
+    tag: 'system',
+    summary: 'What each table takes, how fast it grows, and what it comes to',
+    answer: StorageAnswer,
   },
   'GET /api/v1/exporters': {
     tag: 'inventory',

@@ -6,17 +6,21 @@ import { readFloors, syncFloors } from './maintain/floor.ts'
 import { addPending, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
 import { refreshLate, refreshRange } from './maintain/late.ts'
 import { dropExpired, makePartitionsAhead, readRetention, syncRetentionPolicies } from './maintain/retention.ts'
+import { recordSizes } from './maintain/sizes.ts'
 import { analyzeParent } from './maintain/statistics.ts'
 import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, rawSums, rollsUp } from './rollups.ts'
 
 export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
+
+/** `timescale`: a round works on late ranges for this long; the next goes on. */
+const LATE_BUDGET_MS = 10_000
 
 const LOCK = `hashtextextended('weir maintain', 0)`
 
 export interface MaintainOptions {
   /** The clock that decides what is due, closed and expired. Default: now. */
   now?: Date
-  /** Fold everything, due or not: before a shutdown, an export, a test's look. */
+  /** Fold everything, due or not, and refresh all that is late: before a shutdown, after an import, for a test's look. */
   force?: boolean
 }
 
@@ -77,10 +81,11 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
         report.dropped = await dropExpired(client, now, await readRetention(client))
         report.analyzed = await analyzeParent(client)
       } else {
-        report.refreshed = await refreshLate(client, now)
+        report.refreshed = await refreshLate(client, now, options.force ? Number.POSITIVE_INFINITY : LATE_BUDGET_MS)
         await syncFloors(client, await readFloors(client))
         report.policiesChanged = await syncRetentionPolicies(client, await readRetention(client))
       }
+      await recordSizes(client, engine, now)
     } finally {
       await client.query(`select pg_advisory_unlock(${LOCK})`).catch(() => undefined)
     }

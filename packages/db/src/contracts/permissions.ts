@@ -98,6 +98,7 @@ export const ROUTES = {
   'GET /api/v1/protected-prefixes': 'inventory:read',
   'POST /api/v1/protected-prefixes': 'inventory:write',
   'GET /api/v1/exporters': 'inventory:read',
+  'GET /api/v1/storage': 'inventory:read',
   'PATCH /api/v1/exporters/{id}': 'inventory:write',
   'PATCH /api/v1/exporters/{id}/interfaces/{ifIndex}': 'inventory:write',
   'GET /api/v1/service-rules': 'inventory:read',

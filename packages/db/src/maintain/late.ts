@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolClient } from '../connection.ts'
 import { sqlstate } from '../errors.ts'
+import { DAY_MS } from '../partitions.ts'
 import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel } from '../rollups.ts'
 
 // `timescale`: refreshing continuous aggregates over times that the policies do not reach.
@@ -41,19 +42,39 @@ async function refresh(client: PoolClient, aggregate: string, from: Date, to: Da
   }
 }
 
-/** Refresh over what imports stored since the last call. Returns the ranges. */
-export async function refreshLate(client: PoolClient, now: Date): Promise<{ first: Date; last: Date }[]> {
+/**
+ * Refresh over what was stored late since the last call, the newest day first: a day is soon right, and an import of years does not keep
+ * the flows of yesterday waiting. Stops after `budgetMs` and goes on at the next call. Returns the ranges that are done.
+ */
+export async function refreshLate(client: PoolClient, now: Date, budgetMs: number): Promise<{ first: Date; last: Date }[]> {
+  const begin = performance.now()
   const { rows } = await client.query<{ ids: string[]; first: Date; last: Date }>(
     // Ranges that touch or overlap become one; an import of a month in thousands of batches is refreshed once.
     `select array_agg(id) as ids, min(first) as first, max(last) as last from (
        select *, sum(fresh) over (order by first, id) as island from (
          select *, case when first <= max(last) over (order by first, id rows between unbounded preceding and 1 preceding) + interval '1 day' then 0 else 1 end as fresh
          from rollup_late) a) b
-     group by island order by 2`,
+     group by island order by 3 desc`,
   )
+  const done: { first: Date; last: Date }[] = []
   for (const { ids, first, last } of rows) {
-    await refreshRange(client, first, last, now)
-    await client.query('delete from rollup_late where id = any($1)', [ids])
+    let from = last
+    let worked = false
+    for (let day = Math.floor(last.getTime() / DAY_MS) * DAY_MS; day + DAY_MS > first.getTime(); day -= DAY_MS) {
+      if (performance.now() - begin > budgetMs) break
+      const start = new Date(Math.max(day, first.getTime()))
+      await refreshRange(client, start, from < last ? new Date(day + DAY_MS - 1) : last, now)
+      from = start
+      worked = true
+      // What is left of these ranges lies before this day.
+      await client.query('delete from rollup_late where id = any($1) and first >= $2', [ids, new Date(day)])
+      await client.query(`update rollup_late set last = $2::timestamptz - interval '1 millisecond' where id = any($1) and last >= $2`, [
+        ids,
+        new Date(day),
+      ])
+    }
+    if (worked) done.push({ first: from, last })
+    if (performance.now() - begin > budgetMs) break
   }
-  return rows.map(({ first, last }) => ({ first, last }))
+  return done
 }

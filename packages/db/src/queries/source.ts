@@ -55,7 +55,8 @@ export async function readAvailability(client: pg.PoolClient, from: number, to: 
   return available
 }
 
-async function retentionDays(client: pg.PoolClient): Promise<Record<Tier, number>> {
+/** Days each tier is kept. */
+export async function retentionDays(client: pg.PoolClient): Promise<Record<Tier, number>> {
   const { rows } = await client.query<{ value: unknown }>(`select value from setting where key = 'retention'`)
   const value: unknown = rows[0]?.value
   const days = { ...DEFAULT_RETENTION_DAYS }
