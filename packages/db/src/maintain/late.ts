@@ -44,10 +44,12 @@ async function refresh(client: PoolClient, aggregate: string, from: Date, to: Da
 
 /**
  * Refresh over what was stored late since the last call, the newest day first: a day is soon right, and an import of years does not keep
- * the flows of yesterday waiting. Stops after `budgetMs` and goes on at the next call. Returns the ranges that are done.
+ * the flows of yesterday waiting. One day at least, and no further one after `budgetMs`; the next call goes on. Returns the ranges that are done.
  */
 export async function refreshLate(client: PoolClient, now: Date, budgetMs: number): Promise<{ first: Date; last: Date }[]> {
   const begin = performance.now()
+  let days = 0
+  const enough = () => days > 0 && performance.now() - begin > budgetMs
   const { rows } = await client.query<{ ids: string[]; first: Date; last: Date }>(
     // Ranges that touch or overlap become one; an import of a month in thousands of batches is refreshed once.
     `select array_agg(id) as ids, min(first) as first, max(last) as last from (
@@ -61,11 +63,12 @@ export async function refreshLate(client: PoolClient, now: Date, budgetMs: numbe
     let from = last
     let worked = false
     for (let day = Math.floor(last.getTime() / DAY_MS) * DAY_MS; day + DAY_MS > first.getTime(); day -= DAY_MS) {
-      if (performance.now() - begin > budgetMs) break
+      if (enough()) break
       const start = new Date(Math.max(day, first.getTime()))
       await refreshRange(client, start, from < last ? new Date(day + DAY_MS - 1) : last, now)
       from = start
       worked = true
+      days++
       // What is left of these ranges lies before this day.
       await client.query('delete from rollup_late where id = any($1) and first >= $2', [ids, new Date(day)])
       await client.query(`update rollup_late set last = $2::timestamptz - interval '1 millisecond' where id = any($1) and last >= $2`, [
@@ -74,7 +77,7 @@ export async function refreshLate(client: PoolClient, now: Date, budgetMs: numbe
       ])
     }
     if (worked) done.push({ first: from, last })
-    if (performance.now() - begin > budgetMs) break
+    if (enough()) break
   }
   return done
 }

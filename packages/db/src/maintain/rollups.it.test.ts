@@ -5,6 +5,7 @@ import { deleteExporterData, maintain } from '../maintain.ts'
 import { ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, rawShare, rollsUp, sumColumns } from '../rollups.ts'
 import { createTestDatabase, type TestDatabase, testEngines } from '../testing/database.ts'
 import { address, sampleContext, sampleFlow, seededRandom } from '../testing/sample-flow.ts'
+import { refreshLate } from './late.ts'
 
 const MINUTE = 60_000
 const HOUR = 3_600_000
@@ -261,6 +262,33 @@ describe.each(testEngines())('rollups on %s', (engine) => {
           `select count(*)::int as flows from flow where event_kind is null and witness is not true and slice is null and time < '2021-01-01'`,
         )
         expect(rows).toEqual(raw.rows)
+      }
+      expect((await maintain(db.pool)).refreshed).toEqual([])
+    })
+
+    test('late flows are worked in day by day, the newest first, and no call takes longer than it may', async () => {
+      const then = Math.floor(Date.now() / DAY) * DAY - 10 * DAY
+      const writer = createWriter(db.pool, engine)
+      await writer.write(randomBatch(100, Date.now() - HOUR, Date.now()))
+      await maintain(db.pool, { force: true })
+      await db.pool.query(`call refresh_continuous_aggregate('rollup_src_1m', null, now() - interval '2 minutes')`)
+      for (let day = 0; day < 4; day++) await writer.write(randomBatch(50, then + day * DAY + HOUR, then + (day + 1) * DAY, 1, 0))
+      const told = async () =>
+        (
+          await db.pool.query(`select distinct bucket from rollup_src_1d where bucket >= $1 and bucket < $2 order by 1`, [
+            new Date(then),
+            new Date(then + 4 * DAY),
+          ])
+        ).rows.map(({ bucket }) => (bucket.getTime() - then) / DAY)
+      const client = await db.pool.connect()
+      try {
+        for (const days of [[3], [2, 3], [1, 2, 3], [0, 1, 2, 3]]) {
+          expect(await refreshLate(client, new Date(), 0)).toHaveLength(1)
+          expect(await told()).toEqual(days)
+        }
+        expect(await refreshLate(client, new Date(), 0)).toEqual([])
+      } finally {
+        client.release()
       }
       expect((await maintain(db.pool)).refreshed).toEqual([])
     })
