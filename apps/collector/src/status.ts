@@ -554,10 +554,10 @@ export class Status implements Component {
     r.counter('lost_units_total', 'Estimated loss by sequence numbers, in units of each protocol.', [], () => [[{}, a.lost]])
     r.counter('flows_decoded_total', 'Flow records decoded.', [], () => [[{}, a.flows]])
     r.counter('flows_shed_total', 'Flow records given up.', ['reason'], () => SHEDS.map((reason) => [{ reason }, a.shed[reason]]))
-    r.counter('flows_stored_total', 'Flow records stored.', [], () => [[{}, a.stored]])
+    r.counter('flows_stored_total', 'Flow records stored, with their slices.', [], () => [[{}, a.stored]])
     r.counter('slices_total', 'Rows beside the flows: parts of long flows in the minutes before their end.', [], () => [[{}, a.slices]])
-    r.counter('flows_accepted_total', 'Flow records synced to the spool.', [], () => [[{}, a.accepted]])
-    r.counter('flows_recovered_total', 'Flow records that the spool held at the start.', [], () => [[{}, a.recovered]])
+    r.counter('flows_accepted_total', 'Flow records synced to the spool, with their slices.', [], () => [[{}, a.accepted]])
+    r.counter('flows_recovered_total', 'Flow records that the spool held at the start, with their slices.', [], () => [[{}, a.recovered]])
     r.counter('flows_quarantined_total', 'Accepted flow records that were set aside.', ['reason'], () =>
       QUARANTINES.map((reason) => [{ reason }, a.quarantined[reason]]),
     )
