@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
 
-const quiet: UnderWay = { datagrams: 0, staged: 0, spooled: 0, listened: 0, exporterDatagrams: 0, exporterFlows: 0 }
+const quiet: UnderWay = { datagrams: 0, staged: 0, spooled: 0, listened: 0, exporterDatagrams: 0, exporterFlows: 0, books: 0 }
 
 /** Books of a busy minute that close. */
 function busy(): { account: Account; now: UnderWay } {
@@ -23,7 +23,7 @@ function busy(): { account: Account; now: UnderWay } {
   account.recovered = 40
   account.stored = 97
   for (const reason of QUARANTINES) account.quarantined[reason] = 4
-  return { account, now: { datagrams: 1, staged: 5, spooled: 10, listened: 22, exporterDatagrams: 10, exporterFlows: 100 } }
+  return { account, now: { datagrams: 1, staged: 5, spooled: 10, listened: 22, exporterDatagrams: 10, exporterFlows: 100, books: 0 } }
 }
 
 describe('the books of the collector', () => {
@@ -53,6 +53,7 @@ describe('the books of the collector', () => {
       (_, now) => void now.listened++,
       (_, now) => void now.exporterDatagrams--,
       (_, now) => void now.exporterFlows--,
+      (_, now) => void now.books++,
     ]
     for (const spoil of hide) {
       const { account, now } = busy()

@@ -28,6 +28,8 @@ export interface UnderWay {
   /** Datagrams and flows that the exporters' own counters hold. */
   exporterDatagrams: number
   exporterFlows: number
+  /** What the books of single listeners and exporters do not explain. */
+  books: number
 }
 
 /**
@@ -126,6 +128,7 @@ export class Account {
       exporter_flows: this.flows - now.exporterFlows,
       flows: this.flows + this.slices - this.shedTotal - this.accepted - now.staged,
       accepted: this.accepted + this.recovered - this.stored - this.quarantinedTotal - now.spooled,
+      books: now.books,
     }
   }
 
@@ -136,7 +139,7 @@ export class Account {
 }
 
 /** The sums that must close, by name. */
-export const GAPS = ['listeners', 'datagrams', 'sets', 'exporters', 'exporter_flows', 'flows', 'accepted'] as const
+export const GAPS = ['listeners', 'datagrams', 'sets', 'exporters', 'exporter_flows', 'flows', 'accepted', 'books'] as const
 export type Gap = (typeof GAPS)[number]
 
 /** Codes come from the decoder and are few; the cap keeps a mistake there from growing a map without end. */

@@ -5,6 +5,7 @@ import { Decoder } from '@weir/decoder'
 import type { DestinationStream } from 'pino'
 import { Account } from './account.ts'
 import { Alarms } from './alerts/alarms.ts'
+import { Book } from './book.ts'
 import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
 import { DecoderState } from './decoder-state.ts'
@@ -16,11 +17,11 @@ import { Exporters } from './exporters.ts'
 import { Ingest } from './ingest.ts'
 import { LatencyWindow } from './latency.ts'
 import { CLOSE_REASONS, type CloseReason, StreamListener } from './listeners/tcp.ts'
-import { UdpListener } from './listeners/udp.ts'
+import { UdpListener, type UdpSettings } from './listeners/udp.ts'
 import { Maintenance } from './maintenance.ts'
 import { OneTruth } from './one-truth.ts'
 import { Reporter } from './reporter.ts'
-import { type ListenerStatus, Status } from './status.ts'
+import { type Listening, Status } from './status.ts'
 import { Store } from './store.ts'
 
 /** A running collector. `ports` are those really open, by listener name. */
@@ -106,7 +107,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     setsWaiting: () => decoder.parkingCounters.waiting,
     closed: () => {
       const sums = Object.fromEntries(CLOSE_REASONS.map((reason) => [reason, 0])) as Record<CloseReason, number>
-      for (const listener of streams) for (const reason of CLOSE_REASONS) sums[reason] += listener.closed[reason]
+      for (const { listener } of streams) for (const reason of CLOSE_REASONS) sums[reason] += listener.closed[reason]
       return sums
     },
     reporter,
@@ -140,7 +141,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
           ),
         ]),
     ingest,
-    ...streams,
+    ...streams.map(({ listener }) => listener),
     ...udp,
     // Last, so that whoever waits for the metrics finds everything else ready.
     reporter,
@@ -155,7 +156,10 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     oneTruth,
     alarms,
     detect,
-    ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
+    ports: Object.fromEntries([
+      ...[...udp, ...streams.map(({ listener }) => listener)].map((l) => [l.name, l.port]),
+      ['metrics', reporter.port ?? 0],
+    ]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),
   }
 }
@@ -169,23 +173,29 @@ function udpListeners(config: Config, reporter: Reporter, ingest: Ingest): UdpLi
   return wanted.flatMap(({ name, key, port }) =>
     port === null
       ? []
-      : [
-          new UdpListener(
-            { name, key, port, host: config.listenHost, receiveBufferBytes: config.receiveBufferBytes },
-            reporter,
-            (datagram, address, senderPort) => ingest.accept(datagram, address, senderPort),
-          ),
-        ],
+      : [udpListener({ name, key, port, host: config.listenHost, receiveBufferBytes: config.receiveBufferBytes }, reporter, ingest)],
   )
 }
 
-function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): StreamListener[] {
+function udpListener(settings: UdpSettings, reporter: Reporter, ingest: Ingest): UdpListener {
+  const book = new Book()
+  return new UdpListener(settings, reporter, book, (datagram, address, port) => ingest.accept(datagram, address, port, book))
+}
+
+/** A listener for connections, with its books. */
+interface StreamDoor {
+  listener: StreamListener
+  book: Book
+}
+
+function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): StreamDoor[] {
   if (config.ipfixPort === null) return []
+  const book = new Book()
   const listener = new StreamListener(
     { key: 'WEIR_IPFIX_PORT', port: config.ipfixPort, host: config.listenHost, tls: config.tls },
     reporter,
     {
-      message: (octets, address, port, session) => ingest.accept(octets, address, port, session),
+      message: (octets, address, port, session) => ingest.accept(octets, address, port, book, session),
       ended: (address, port, session) => ingest.endSession(address, port, session),
       ready: () => ingest.ready,
     },
@@ -194,17 +204,17 @@ function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): St
   reporter.counter('stream_closed_total', 'Connections refused or closed by the collector.', ['reason'], () =>
     CLOSE_REASONS.map((reason) => [{ reason }, listener.closed[reason]]),
   )
-  return [listener]
+  return [{ listener, book }]
 }
 
-function describeStream(listener: StreamListener): ListenerStatus {
+function describeStream({ listener, book }: StreamDoor): Listening {
   const { name, transport, key, port, open, messages, octets, sessions } = listener
-  return { name, transport, key, port, open, datagrams: messages, octets, grantedBufferBytes: null, sessions }
+  return { name, transport, key, port, open, datagrams: messages, octets, grantedBufferBytes: null, sessions, book }
 }
 
-function describeUdp(listener: UdpListener): ListenerStatus {
-  const { name, key, port, open, datagrams, octets, grantedBufferBytes } = listener
-  return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null }
+function describeUdp(listener: UdpListener): Listening {
+  const { name, key, port, open, datagrams, octets, grantedBufferBytes, book } = listener
+  return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null, book }
 }
 
 /** Started first and so stopped last: everything that uses the pool is gone by then. */

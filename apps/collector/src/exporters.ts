@@ -1,6 +1,7 @@
 import type { Pool } from '@weir/db/connection'
 import { type ExporterReport, type InterfaceReport, resolveExporters, upsertExporters, upsertInterfaces } from '@weir/db/ingest'
 import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, type LearnedName, PROBLEM, type Problem } from '@weir/decoder'
+import { Book } from './book.ts'
 import { cleanName } from './clean-text.ts'
 import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
@@ -20,6 +21,7 @@ export class Exporter {
   readonly #clocks = new Map<number, SkewMeter>()
   /** The clock of the latest datagram. */
   skew = new SkewMeter()
+  readonly book = new Book()
   readonly formats = new Set<FlowType>()
   samplingRate: number | null = null
   lastSeenMs = 0
@@ -94,6 +96,13 @@ export class Exporter {
     this.announced += result.lost + unitsOf(result)
     this.problems += result.problems.length
     this.malformedSets += result.malformedSets
+    const { book } = this
+    book.sets += result.sets
+    book.templateSets += result.templateSets
+    book.optionsSets += result.optionsSets
+    book.decodedSets += result.decodedSets
+    book.malformedSets += result.malformedSets
+    book.parkedSets += result.parkedSets
   }
 
   /** Note what the alerts look at. */
@@ -277,10 +286,10 @@ export class Exporters implements Component {
     this.onResolved(exporter, parked)
   }
 
-  /** Forget what is parked; returns how many datagrams that were. */
-  discardParked(): number {
-    const discarded = this.#parkedCount
-    for (const exporter of this.#unresolved) exporter.parked = []
+  /** Forget what is parked; returns it. */
+  discardParked(): Received[] {
+    const discarded: Received[] = []
+    for (const exporter of this.#unresolved) discarded.push(...exporter.parked.splice(0))
     this.#parkedCount = 0
     this.#parkedOctets = 0
     return discarded

@@ -9,6 +9,7 @@ import {
   type LearnedName,
 } from '@weir/decoder'
 import type { Account, Shed } from './account.ts'
+import type { Book, Fate } from './book.ts'
 import type { Component } from './component.ts'
 import type { Detect } from './detect/detect.ts'
 import { DuplicateFilter } from './duplicates.ts'
@@ -107,8 +108,8 @@ export class Ingest implements Component {
     this.#sightings = parts.sightings
     this.#inbox = new Inbox(parts.inboxBytes)
     this.#duplicates = new DuplicateFilter<Exporter>(
-      (exporter, { data, source }) => this.#decode(exporter, data, source),
-      (exporter) => this.#duplicate(exporter),
+      (exporter, received) => this.#decode(exporter, received),
+      (exporter, received) => this.#duplicate(exporter, received),
     )
     this.#sink = {
       flow: (record) => this.#flow(record),
@@ -146,18 +147,21 @@ export class Ingest implements Component {
   }
 
   /** Take a datagram from a listener. Never blocks, never throws. */
-  accept(data: Buffer, address: string, port: number, session?: string): void {
+  accept(data: Buffer, address: string, port: number, listener?: Book, session?: string): void {
     const account = this.#account
     account.received++
     account.receivedOctets += data.length
+    listener?.arrive()
     if (this.#stopping) {
       account.refused.stopping++
+      listener?.settle('refused')
       return
     }
     const source: DatagramSource = { address, port, receivedMs: Date.now() }
     if (session !== undefined) source.session = session
-    if (!this.#inbox.push(data, source)) {
+    if (!this.#inbox.push(data, source, listener)) {
       account.refused.inbox_full++
+      listener?.settle('refused')
       return
     }
     this.#arrived++
@@ -218,6 +222,7 @@ export class Ingest implements Component {
       if (seen === null || seen.type === null) {
         const problem = seen?.problems[0]
         this.#unreadable(problem?.code ?? 'decoder', source.address)
+        settle(received, 'unreadable')
         this.#reporter.limited(
           'warn',
           'unreadable',
@@ -229,34 +234,46 @@ export class Ingest implements Component {
       if (!tellsSomething(seen)) {
         // A header that reads like an export with nothing readable in it: counted, but no reason to know the sender.
         this.#unreadable(seen.problems[0]?.code ?? 'empty', source.address)
+        settle(received, 'unreadable')
         return
       }
       const admitted = this.#exporters.admit(address)
       if (admitted === null) {
         account.refused.exporter_limit++
+        settle(received, 'refused')
         return
       }
       exporter = admitted
+    }
+    // Once for each datagram: one that was parked comes by again.
+    if (received.exporter === undefined) {
+      received.exporter = exporter.book
+      exporter.book.arrive()
     }
     if (exporter.id !== 0 && source.receivedMs - exporter.lastSeenMs > ASK_AGAIN_MS && this.#store.downSinceMs === null) {
       this.#exporters.askAgain(exporter)
     }
     if (exporter.id === 0) {
-      if (!this.#exporters.park(exporter, received)) account.refused.registering++
+      if (!this.#exporters.park(exporter, received)) {
+        account.refused.registering++
+        settle(received, 'refused')
+      }
       return
     }
     exporter.recent ??= this.#duplicates.newRecent()
     const verdict = this.#duplicates.judge(exporter, exporter.recent, received)
-    if (verdict === 'new') this.#decode(exporter, data, source)
-    else if (verdict === 'duplicate') this.#duplicate(exporter)
+    if (verdict === 'new') this.#decode(exporter, received)
+    else if (verdict === 'duplicate') this.#duplicate(exporter, received)
   }
 
-  #duplicate(exporter: Exporter): void {
+  #duplicate(exporter: Exporter, received: Received): void {
     this.#account.refused.duplicate++
     exporter.duplicates++
+    settle(received, 'duplicates')
   }
 
-  #decode(exporter: Exporter, data: Buffer, source: DatagramSource): void {
+  #decode(exporter: Exporter, received: Received): void {
+    const { data, source } = received
     const account = this.#account
     this.#current = exporter
     // Before decoding, so that the very first flows of a wrong clock are corrected too.
@@ -269,6 +286,7 @@ export class Ingest implements Component {
       // The decoder promises not to throw. If it does, one datagram is lost and counted, and the collector goes on.
       this.#unreadable('decoder', exporter.address)
       exporter.unreadable++
+      settle(received, 'unreadable')
       this.#reporter.limited(
         'error',
         'decoder',
@@ -283,6 +301,7 @@ export class Ingest implements Component {
     if (result.type === null) {
       this.#unreadable(result.problems[0]?.code ?? 'empty', exporter.address)
       exporter.unreadable++
+      settle(received, 'unreadable')
       exporter.problems += result.problems.length
       this.#reporter.limited(
         'warn',
@@ -293,6 +312,7 @@ export class Ingest implements Component {
       return
     }
     account.processed++
+    settle(received, 'processed')
     account.sets += result.sets
     account.templateSets += result.templateSets
     account.optionsSets += result.optionsSets
@@ -361,6 +381,7 @@ export class Ingest implements Component {
     const account = this.#account
     account.flows++
     exporter.flows++
+    exporter.book.flows++
     if (record.samplingRate !== ABSENT) exporter.samplingRate = record.samplingRate
     const context = this.#enricher.enrich(record, exporter.id, this.#correctionMs)
     context.witness = this.#sightings.witness(record, exporter.id, context.durationMs)
@@ -379,21 +400,24 @@ export class Ingest implements Component {
         const load = this.#store.room(record.receivedMs)
         if (typeof load === 'string') {
           account.shed[load]++
+          exporter.book.shed++
           this.#reporter.limited('error', load, { waiting: this.#store.waiting, remedy: SHED_REMEDIES[load] }, 'the newest flows are shed')
           return
         }
         const before = load.batch.rows
         if (load.batch.append(record, context)) {
-          this.#store.took(load, record.receivedMs, load.batch.rows - before)
+          this.#store.took(load, record.receivedMs, load.batch.rows - before, exporter.book)
           this.#detect?.offer(record, context, exporter.address)
           return
         }
         this.#store.seal()
       }
       account.shed.unencodable++
+      exporter.book.shed++
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       account.shed.unencodable++
+      exporter.book.shed++
       this.#reporter.limited('warn', 'unencodable', { err: error, exporter: exporter.address }, 'a flow cannot be stored')
     }
   }
@@ -420,8 +444,10 @@ export class Ingest implements Component {
     if (this.#heldTimer !== null) clearInterval(this.#heldTimer)
     this.#duplicates.expire(Number.POSITIVE_INFINITY)
     this.#stopping = true
-    let left = this.#exporters.discardParked()
-    while (this.#next() !== undefined) left++
+    const discarded = this.#exporters.discardParked()
+    for (let next = this.#next(); next !== undefined; next = this.#next()) discarded.push(next)
+    for (const received of discarded) settle(received, 'refused')
+    const left = discarded.length
     this.#account.refused.stopping += left
     if (left > 0) this.#reporter.log.error({ datagrams: left }, 'stopped with datagrams that could not be decoded')
   }
@@ -436,6 +462,12 @@ const SHED_REMEDIES: Readonly<Record<Shed, string>> = {
   spool_io_error: 'the disk that holds WEIR_SPOOL_DIR fails',
   unencodable: 'none',
   stopping: 'none',
+}
+
+/** Write down in all books what became of a datagram. */
+function settle(received: Received, fate: Fate): void {
+  received.listener?.settle(fate)
+  received.exporter?.settle(fate)
 }
 
 const NOWHERE: FlowSink = { flow: () => undefined }

@@ -5,6 +5,7 @@ import { recordStatus } from '@weir/db/ingest'
 import { publish } from '@weir/db/notify'
 import { type Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
 import type { Alert } from './alerts/book.ts'
+import { Book, COUNTS } from './book.ts'
 import type { Component } from './component.ts'
 import type { GeoSource } from './enrich/geo-build.ts'
 import type { Exporter, Exporters } from './exporters.ts'
@@ -25,6 +26,18 @@ export interface ListenerStatus {
   octets: number
   grantedBufferBytes: number | null
   sessions: number | null
+}
+
+/** A listener and its books. */
+export interface Listening extends ListenerStatus {
+  book: Book
+}
+
+/** One book as the health page shows it. */
+export interface BookStatus {
+  name: string
+  gap: number
+  counts: Record<string, number>
 }
 
 /** What the row of `collector_status` holds: the collector's own view of itself, written every five seconds. */
@@ -52,6 +65,7 @@ export interface StatusReport {
   listeners: ListenerStatus[]
   counters: Record<string, number>
   accountingGap: number
+  books: { listeners: BookStatus[]; exporters: BookStatus[] }
   spool: SpoolStatus | null
   geo: GeoSource
 }
@@ -101,7 +115,7 @@ export class Status implements Component {
   readonly #ingest: Ingest
   readonly #latency: LatencyWindow
   readonly #reporter: Reporter
-  readonly #listeners: () => ListenerStatus[]
+  readonly #listeners: () => Listening[]
   readonly #geo: GeoSource
   readonly #version: string
   /** The alerts that are on. */
@@ -131,7 +145,7 @@ export class Status implements Component {
     ingest: Ingest
     latency: LatencyWindow
     reporter: Reporter
-    listeners: () => ListenerStatus[]
+    listeners: () => Listening[]
     geo: GeoSource
     version: string
   }) {
@@ -302,7 +316,58 @@ export class Status implements Component {
       listened: this.#listeners().reduce((sum, listener) => sum + listener.datagrams, 0),
       exporterDatagrams,
       exporterFlows,
+      books: this.#bookGap(),
     }
+  }
+
+  /** What single books do not explain, and what they do not have in common with the whole. */
+  #bookGap(): number {
+    const listeners = new Book()
+    let gap = 0
+    for (const { book, datagrams } of this.#listeners()) {
+      gap += book.gap + Math.abs(datagrams - book.received)
+      listeners.add(book)
+    }
+    const exporters = new Book()
+    for (const { book } of this.#exporters.all()) {
+      gap += book.gap
+      exporters.add(book)
+    }
+    return (
+      gap +
+      Math.abs(listeners.processed - this.#account.processed) +
+      Math.abs(listeners.waiting - this.#ingest.waiting) +
+      Math.abs(exporters.processed - this.#account.processed) +
+      Math.abs(exporters.accepted - this.#account.accepted)
+    )
+  }
+
+  /** Each listener: what arrived at its port, the kernel's drops among it, and what became of it. */
+  #listenerBooks(): BookStatus[] {
+    const drops = this.#drops.byPort()
+    return this.#listeners().map(({ name, transport, port, datagrams, book }) => {
+      const kernelDropped = transport === 'udp' ? (drops.get(port) ?? 0) : 0
+      const { received, refused, duplicates, unreadable, processed, waiting } = book
+      return {
+        name: `${name}/${transport}`,
+        gap: book.gap + Math.abs(datagrams - received),
+        counts: { arrived: datagrams + kernelDropped, kernelDropped, received, refused, duplicates, unreadable, processed, waiting },
+      }
+    })
+  }
+
+  /** The first `most` exporters, those that do not close before the others, then the busiest; the rest together as `other`. */
+  #exporterBooks(most: number): BookStatus[] {
+    const all = [...this.#exporters.all()].sort((a, b) => b.book.gap - a.book.gap || b.book.received - a.book.received)
+    const shown = all.slice(0, most).map(({ address, book }) => bookStatus(address, book, book.gap))
+    if (all.length <= most) return shown
+    const other = new Book()
+    let gap = 0
+    for (const { book } of all.slice(most)) {
+      other.add(book)
+      gap += book.gap
+    }
+    return [...shown, bookStatus('other', other, gap)]
   }
 
   gaps(): Record<(typeof GAPS)[number], number> {
@@ -367,9 +432,10 @@ export class Status implements Component {
         exportersLive: this.#exporters.live(now),
         exportersKnown: this.#exporters.known,
       },
-      listeners: this.#listeners(),
+      listeners: this.#listeners().map(({ book: _, ...listener }) => listener),
       counters: this.#counters(),
       accountingGap: this.gap(),
+      books: { listeners: this.#listenerBooks(), exporters: this.#exporterBooks(SHOWN_BOOKS) },
       spool: this.#spool(minute),
       geo: this.#geo,
     }
@@ -599,6 +665,22 @@ export class Status implements Component {
     )
     r.gauge('exporters_known', 'Exporters heard since the start.', [], () => [[{}, this.#exporters.known]])
     r.gauge('exporters_live', 'Exporters heard in the last five minutes.', [], () => [[{}, this.#exporters.live(Date.now())]])
+    const samples = (label: string, books: BookStatus[]) =>
+      books.flatMap(({ name, counts }) =>
+        Object.entries(counts).map(([count, n]): [Record<string, string>, number] => [{ [label]: name, count }, n]),
+      )
+    const gaps = (label: string, books: BookStatus[]) =>
+      books.map(({ name, gap }): [Record<string, string>, number] => [{ [label]: name }, gap])
+    r.gauge('listener_book', 'What became of the datagrams of each listener.', ['listener', 'count'], () =>
+      samples('listener', this.#listenerBooks()),
+    )
+    r.gauge('listener_gap', 'What the books of a listener do not explain.', ['listener'], () => gaps('listener', this.#listenerBooks()))
+    r.gauge('exporter_book', 'What became of the datagrams, sets and flows of each exporter.', ['exporter', 'count'], () =>
+      samples('exporter', this.#exporterBooks(MAX_SERIES)),
+    )
+    r.gauge('exporter_gap', 'What the books of an exporter do not explain.', ['exporter'], () =>
+      gaps('exporter', this.#exporterBooks(MAX_SERIES)),
+    )
     r.counter('exporter_datagrams_total', 'Datagrams per exporter.', ['exporter'], () => this.#perExporter((e) => e.datagrams))
     r.counter('exporter_flows_total', 'Flow records per exporter.', ['exporter'], () => this.#perExporter((e) => e.flows))
     r.counter('exporter_duplicates_total', 'Datagrams per exporter left out because they had come before.', ['exporter'], () =>
@@ -633,4 +715,10 @@ export class Status implements Component {
   }
 }
 
+function bookStatus(name: string, book: Book, gap: number): BookStatus {
+  return { name, gap, counts: Object.fromEntries(COUNTS.map((count) => [count, book[count]])) }
+}
+
+/** Of the books of exporters, as many are in the report; all 256 are in the metrics. */
+const SHOWN_BOOKS = 64
 const MAX_SERIES = 256

@@ -12,6 +12,7 @@ import {
   StorageError,
 } from '@weir/db/ingest'
 import type { Account, Shed } from './account.ts'
+import type { Book } from './book.ts'
 import type { Component } from './component.ts'
 import type { LatencyWindow } from './latency.ts'
 import type { Reporter } from './reporter.ts'
@@ -22,6 +23,8 @@ export interface Load {
   batch: FlowBatch
   firstMs: number
   marks: number[]
+  /** Whose rows they are, in runs. */
+  owners: { book: Book; rows: number }[]
 }
 
 export interface StoreSettings {
@@ -212,9 +215,14 @@ export class Store implements Component {
   }
 
   /** Note that the filling batch took a flow, as `rows` rows: the flow and its slices. */
-  took(load: Load, receivedMs: number, rows: number): void {
+  took(load: Load, receivedMs: number, rows: number, book: Book): void {
     this.#stagedRows += rows
     this.#account.slices += rows - 1
+    book.slices += rows - 1
+    book.staged += rows
+    const run = load.owners.at(-1)
+    if (run?.book === book) run.rows += rows
+    else load.owners.push({ book, rows })
     const { marks } = load
     const last = marks.length - 2
     if (last >= 0 && receivedMs - (marks[last] ?? 0) < MARK_MS) marks[last + 1] = (marks[last + 1] ?? 0) + 1
@@ -243,6 +251,11 @@ export class Store implements Component {
       const frame = await spool.append({ rows, receivedMs: load.firstMs, body: batch.body(), lengths: batch.lengths(), keep })
       this.#account.accepted += rows
       this.#stagedRows -= rows
+      for (const run of load.owners) {
+        run.book.staged -= run.rows
+        run.book.accepted += run.rows
+      }
+      load.owners = []
       if (keep) this.#kept.set(frame, load)
       else this.#release(load)
       this.#wakeWriters()
@@ -251,6 +264,11 @@ export class Store implements Component {
       const reason = error instanceof SpoolRefusedError ? error.reason : 'spool_io_error'
       this.#account.shed[reason] += rows
       this.#stagedRows -= rows
+      for (const run of load.owners) {
+        run.book.staged -= run.rows
+        run.book.shed += run.rows
+      }
+      load.owners = []
       this.#release(load)
       if (!(error instanceof SpoolRefusedError)) this.#reporter.limited('error', 'spool', { err: error }, 'a frame could not be packed')
     } finally {
@@ -263,7 +281,7 @@ export class Store implements Component {
     if (idle !== undefined) return idle
     if (this.#loads >= this.#maxLoads) return null
     this.#loads++
-    return { batch: new FlowBatch({ rows: this.#batchRows, bytes: this.#batchBytes }), firstMs: 0, marks: [] }
+    return { batch: new FlowBatch({ rows: this.#batchRows, bytes: this.#batchBytes }), firstMs: 0, marks: [], owners: [] }
   }
 
   #release(load: Load): void {
