@@ -14,6 +14,8 @@ export interface RunningCollector {
   sflow: number
   metrics: number
   program: Program
+  /** End the collector by `signal` and start it again on the same data directory and database. */
+  restart(signal?: NodeJS.Signals): Promise<void>
   stop(): Promise<void>
 }
 
@@ -23,19 +25,21 @@ export async function startCollector(name: string, env: NodeJS.ProcessEnv = {}):
   const database = await startEmbedded({ dataDir: folder.path })
   await migrate(database.url)
   const [netflow = 0, ipfix = 0, sflow = 0, metrics = 0] = await freePorts(4)
-  const program = new Program(process.execPath, ['apps/collector/src/main.ts'], {
-    env: {
-      ...process.env,
-      DATABASE_URL: database.url,
-      WEIR_DATA_DIR: folder.path,
-      WEIR_LISTEN_HOST: '127.0.0.1',
-      WEIR_NETFLOW_PORT: String(netflow),
-      WEIR_IPFIX_PORT: String(ipfix),
-      WEIR_SFLOW_PORT: String(sflow),
-      WEIR_METRICS_PORT: String(metrics),
-      ...env,
-    },
-  })
+  const start = () =>
+    new Program(process.execPath, ['apps/collector/src/main.ts'], {
+      env: {
+        ...process.env,
+        DATABASE_URL: database.url,
+        WEIR_DATA_DIR: folder.path,
+        WEIR_LISTEN_HOST: '127.0.0.1',
+        WEIR_NETFLOW_PORT: String(netflow),
+        WEIR_IPFIX_PORT: String(ipfix),
+        WEIR_SFLOW_PORT: String(sflow),
+        WEIR_METRICS_PORT: String(metrics),
+        ...env,
+      },
+    })
+  let program = start()
   const pool = createPool({ connectionString: database.url, applicationName: 'weir-test', max: 2, onError: () => undefined })
   const stop = async () => {
     await pool.end()
@@ -43,14 +47,32 @@ export async function startCollector(name: string, env: NodeJS.ProcessEnv = {}):
     await database.stop()
     folder.remove()
   }
-  try {
-    await until('the collector to serve its metrics', async () => {
+  const ready = () =>
+    until('the collector to serve its metrics', async () => {
       if (program.ended !== null) throw new Hopeless(`it ended (${program.ended}):\n${program.output}`)
       return (await fetch(`http://127.0.0.1:${metrics}/metrics`)).ok
     })
+  const restart = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    await program.stop(signal)
+    program = start()
+    await ready()
+  }
+  try {
+    await ready()
   } catch (error) {
     await stop()
     throw error
   }
-  return { pool, netflow, ipfix, sflow, metrics, program, stop }
+  return {
+    pool,
+    netflow,
+    ipfix,
+    sflow,
+    metrics,
+    get program() {
+      return program
+    },
+    restart,
+    stop,
+  }
 }

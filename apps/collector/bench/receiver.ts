@@ -2,6 +2,7 @@ import { createPool } from '@weir/db/connection'
 import { FlowBatch } from '@weir/db/ingest'
 import { Decoder } from '@weir/decoder'
 import { Account } from '../src/account.ts'
+import { Book } from '../src/book.ts'
 import { readConfig } from '../src/config.ts'
 import { Enricher } from '../src/enrich/enrich.ts'
 import { loadGeoData } from '../src/enrich/geo-data.ts'
@@ -10,6 +11,7 @@ import { Ingest } from '../src/ingest.ts'
 import { LatencyWindow } from '../src/latency.ts'
 import { UdpListener } from '../src/listeners/udp.ts'
 import { Reporter } from '../src/reporter.ts'
+import { Sightings } from '../src/sightings.ts'
 import { type Load, Store } from '../src/store.ts'
 
 /**
@@ -42,7 +44,12 @@ class KnownExporters extends Exporters {
 }
 
 class EncodeOnly extends Store {
-  readonly #load: Load = { batch: new FlowBatch({ rows: config.batchRows, bytes: config.batchRows * 360 + 65_536 }), firstMs: 0, marks: [] }
+  readonly #load: Load = {
+    batch: new FlowBatch({ rows: config.batchRows, bytes: config.batchRows * 360 + 65_536 }),
+    firstMs: 0,
+    marks: [],
+    owners: [],
+  }
   rows = 0
   octets = 0
   override room(receivedMs: number): Load {
@@ -69,11 +76,14 @@ const ingest = new Ingest({
   account,
   reporter,
   inboxBytes: config.inboxBytes,
+  sightings: new Sightings(1 << 20),
 })
+const book = new Book()
 const listener = new UdpListener(
   { name: 'netflow', key: 'PORT', port: Number(port), host: '127.0.0.1', receiveBufferBytes: config.receiveBufferBytes },
   reporter,
-  (datagram, address, senderPort) => ingest.accept(datagram, address, senderPort),
+  book,
+  (datagram, address, senderPort) => ingest.accept(datagram, address, senderPort, book),
 )
 await listener.start()
 process.stdout.write('ready\n')

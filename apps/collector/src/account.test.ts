@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
 
-const quiet: UnderWay = { datagrams: 0, staged: 0, spooled: 0, listened: 0, exporterDatagrams: 0, exporterFlows: 0 }
+const quiet: UnderWay = { datagrams: 0, staged: 0, spooled: 0, listened: 0, exporterDatagrams: 0, exporterFlows: 0, books: 0 }
 
 /** Books of a busy minute that close. */
 function busy(): { account: Account; now: UnderWay } {
   const account = new Account()
-  account.received = 20
+  account.received = 22
   for (const reason of REFUSALS) account.refused[reason] = 2
   account.countUnreadable('version')
   account.processed = 10
@@ -17,12 +17,13 @@ function busy(): { account: Account; now: UnderWay } {
   account.malformedSets = 1
   account.parkedSets = 3
   account.flows = 100
+  account.slices = 7
   for (const reason of SHEDS) account.shed[reason] = 3
-  account.accepted = 80
+  account.accepted = 87
   account.recovered = 40
-  account.stored = 90
+  account.stored = 97
   for (const reason of QUARANTINES) account.quarantined[reason] = 4
-  return { account, now: { datagrams: 1, staged: 5, spooled: 10, listened: 20, exporterDatagrams: 10, exporterFlows: 100 } }
+  return { account, now: { datagrams: 1, staged: 5, spooled: 10, listened: 22, exporterDatagrams: 10, exporterFlows: 100, books: 0 } }
 }
 
 describe('the books of the collector', () => {
@@ -41,6 +42,7 @@ describe('the books of the collector', () => {
       (a) => void a.sets++,
       (a) => void a.malformedSets--,
       (a) => void a.flows++,
+      (a) => void a.slices--,
       ...SHEDS.map((reason) => (a: Account) => void a.shed[reason]--),
       (a) => void a.accepted--,
       (a) => void a.stored--,
@@ -51,6 +53,7 @@ describe('the books of the collector', () => {
       (_, now) => void now.listened++,
       (_, now) => void now.exporterDatagrams--,
       (_, now) => void now.exporterFlows--,
+      (_, now) => void now.books++,
     ]
     for (const spoil of hide) {
       const { account, now } = busy()

@@ -2,7 +2,7 @@ import { QUARANTINE_REASONS, type QuarantineReason } from '@weir/db/ingest'
 import { ISOLATIONS, type Isolation } from './spool/spool.ts'
 
 /** Why a datagram was turned away before decoding. */
-export const REFUSALS = ['inbox_full', 'registering', 'exporter_limit', 'stopping'] as const
+export const REFUSALS = ['inbox_full', 'registering', 'exporter_limit', 'duplicate', 'stopping'] as const
 export type Refusal = (typeof REFUSALS)[number]
 
 /** Why a decoded flow was not accepted. */
@@ -28,6 +28,8 @@ export interface UnderWay {
   /** Datagrams and flows that the exporters' own counters hold. */
   exporterDatagrams: number
   exporterFlows: number
+  /** What the books of single listeners and exporters do not explain. */
+  books: number
 }
 
 /**
@@ -36,15 +38,16 @@ export interface UnderWay {
  *
  *     received = refused{reason} + unreadable{reason} + processed          (+ those still waiting)
  *     sets     = template sets + options sets + decoded + malformed + parked
- *     flows    = shed{reason} + accepted                                   (+ those being written to the spool)
+ *     flows + slices = shed{reason} + accepted                             (+ those being written to the spool)
  *     accepted + recovered = stored + quarantined{reason}                  (+ those in the spool)
  *
- * and the listeners' and the exporters' own counters come to the same sums. `recovered` is what the spool held at the start.
+ * and the listeners' and the exporters' own counters come to the same sums. `recovered` is what the spool held at the start. A long flow is
+ * stored with slices, rows in the minutes before its end: from encoding on the books count rows, and `slices` are those that are no flow.
  */
 export class Account {
   received = 0
   receivedOctets = 0
-  readonly refused: Record<Refusal, number> = { inbox_full: 0, registering: 0, exporter_limit: 0, stopping: 0 }
+  readonly refused: Record<Refusal, number> = { inbox_full: 0, registering: 0, exporter_limit: 0, duplicate: 0, stopping: 0 }
   readonly unreadable = new Map<string, number>()
   processed = 0
   /** Datagrams of TCP and TLS sessions are IPFIX messages; they are in `received` too. */
@@ -65,10 +68,12 @@ export class Account {
   lost = 0
 
   flows = 0
+  /** Rows that were encoded beside the flows: the parts of long ones in the minutes before their end. */
+  slices = 0
   readonly shed: Record<Shed, number> = { queue_full: 0, spool_full: 0, spool_io_error: 0, unencodable: 0, stopping: 0 }
-  /** Flows whose frame is synced. */
+  /** Rows whose frame is synced. */
   accepted = 0
-  /** Flows that the spool held when this process started. */
+  /** Rows that the spool held when this process started. */
   recovered = 0
   stored = 0
   readonly quarantined: Record<Quarantine, number> = {
@@ -121,8 +126,9 @@ export class Account {
       sets: this.sets - this.templateSets - this.optionsSets - this.decodedSets - this.malformedSets - this.parkedSets,
       exporters: this.processed - now.exporterDatagrams,
       exporter_flows: this.flows - now.exporterFlows,
-      flows: this.flows - this.shedTotal - this.accepted - now.staged,
+      flows: this.flows + this.slices - this.shedTotal - this.accepted - now.staged,
       accepted: this.accepted + this.recovered - this.stored - this.quarantinedTotal - now.spooled,
+      books: now.books,
     }
   }
 
@@ -133,7 +139,7 @@ export class Account {
 }
 
 /** The sums that must close, by name. */
-export const GAPS = ['listeners', 'datagrams', 'sets', 'exporters', 'exporter_flows', 'flows', 'accepted'] as const
+export const GAPS = ['listeners', 'datagrams', 'sets', 'exporters', 'exporter_flows', 'flows', 'accepted', 'books'] as const
 export type Gap = (typeof GAPS)[number]
 
 /** Codes come from the decoder and are few; the cap keeps a mistake there from growing a map without end. */

@@ -101,9 +101,40 @@ describe.each(testEngines())('the collector on %s', (engine) => {
     await until('600 rows', async () => (await count()) === 600)
     await until('the noise to be counted', () => collector.account.unreadableTotal === noise.length)
     await expectClosedBooks(collector)
+    // Per listener and per exporter too: the noise belongs to the listener, and to no exporter.
+    const { listeners, exporters } = collector.status.current().books
+    const { received, processed } = collector.account
+    expect(listeners.map(({ gap }) => gap)).toEqual([0, 0, 0, 0])
+    expect(listeners.find(({ name }) => name === 'netflow/udp')?.counts).toMatchObject({
+      arrived: received,
+      kernelDropped: 0,
+      unreadable: noise.length,
+      processed,
+      waiting: 0,
+    })
+    expect(exporters).toMatchObject([{ name: '127.0.0.1', gap: 0, counts: { received: processed, processed, flows: 600, accepted: 600 } }])
+    expect(await collector.metric('weir_listener_gap')).toBe(0)
+    expect(await collector.metric('weir_exporter_gap')).toBe(0)
     const { rows } = await database.pool.query('select host(address) as address from exporter')
     expect(rows).toEqual([{ address: '127.0.0.1' }])
     expect(collector.lines.filter(({ level }) => level === 'warn' || level === 'error').length).toBeLessThan(10)
+  })
+
+  it('stores a datagram once that the network delivers twice, and says so', async () => {
+    const collector = await start(database.url)
+    const port = collector.ports.netflow ?? 0
+    for (const protocol of PROTOCOLS) {
+      const payloads = datagrams(protocol, 300, { agent: [127, 0, 0, 1] })
+      await send(port, payloads)
+      // The copies come from another port, as from a mirror that has its own socket, and after a while.
+      await send(port, payloads)
+    }
+    await until('1200 rows', async () => (await count('slice is not true')) >= 1200)
+    await until('all copies to be judged', () => collector.ingest.waiting === 0)
+    expect(await count('slice is not true')).toBe(1200)
+    expect(collector.account.refused.duplicate * 2).toBe(collector.account.received)
+    await expectClosedBooks(collector)
+    expect(await collector.metric('weir_exporter_duplicates_total')).toBe(collector.account.refused.duplicate)
   })
 
   it('corrects a clock that is a day off, from the first flow on, and keeps the stamps', async () => {

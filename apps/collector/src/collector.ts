@@ -4,6 +4,8 @@ import { seedAsNames } from '@weir/db/ingest'
 import { Decoder } from '@weir/decoder'
 import type { DestinationStream } from 'pino'
 import { Account } from './account.ts'
+import { Alarms } from './alerts/alarms.ts'
+import { Book } from './book.ts'
 import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
 import { admittingAll, DecoderState } from './decoder-state.ts'
@@ -14,11 +16,12 @@ import { type GeoData, loadGeoData } from './enrich/geo-data.ts'
 import { Exporters } from './exporters.ts'
 import { Ingest } from './ingest.ts'
 import { LatencyWindow } from './latency.ts'
-import { CLOSE_REASONS, StreamListener } from './listeners/tcp.ts'
-import { UdpListener } from './listeners/udp.ts'
+import { CLOSE_REASONS, type CloseReason, StreamListener } from './listeners/tcp.ts'
+import { UdpListener, type UdpSettings } from './listeners/udp.ts'
 import { Maintenance } from './maintenance.ts'
+import { OneTruth } from './one-truth.ts'
 import { Reporter } from './reporter.ts'
-import { type ListenerStatus, Status } from './status.ts'
+import { type Listening, Status } from './status.ts'
 import { Store } from './store.ts'
 
 /** A running collector. `ports` are those really open, by listener name. */
@@ -27,6 +30,9 @@ export interface Collector {
   readonly account: Account
   readonly status: Status
   readonly store: Store
+  readonly ingest: Ingest
+  readonly oneTruth: OneTruth
+  readonly alarms: Alarms
   /** null where this process does not detect. */
   readonly detect: Detect | null
   readonly ports: Record<string, number>
@@ -61,6 +67,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     config.detect === 'off'
       ? null
       : new Detect({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, sameThread: config.detect === 'same-thread' }, reporter)
+  const oneTruth = new OneTruth(pool, store, exporters, config.dataDir, reporter)
   const ingest = new Ingest({
     // Strangers are judged by a decoder with little room: it only has to recognise what it sees.
     newDecoder: () =>
@@ -75,6 +82,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     reporter,
     inboxBytes: config.inboxBytes,
+    sightings: oneTruth.sightings,
     detect,
   })
   const udp = udpListeners(config, reporter, ingest)
@@ -96,14 +104,36 @@ export async function startCollector(config: Config, log?: DestinationStream): P
       intake: { arrived: account.received + status.kernelDrops, dropped: account.refusedTotal + status.kernelDrops },
       exporters: exporters.all(),
     })
+  const templates = new DecoderState(config.dataDir, decoder, reporter)
+  const alarms = new Alarms({
+    pool,
+    account,
+    exporters,
+    store,
+    ingest,
+    status,
+    templates,
+    setsWaiting: () => decoder.parkingCounters.waiting,
+    closed: () => {
+      const sums = Object.fromEntries(CLOSE_REASONS.map((reason) => [reason, 0])) as Record<CloseReason, number>
+      for (const { listener } of streams) for (const reason of CLOSE_REASONS) sums[reason] += listener.closed[reason]
+      return sums
+    },
+    reporter,
+    ...(config.alertPace === undefined ? {} : { pace: config.alertPace }),
+  })
+  status.alerts = () => alarms.active
+  reporter.details = () => ({ alerts: alarms.active })
   const assembly = new Assembly([
     poolCloser(pool),
     store,
     new Maintenance(pool, store, reporter),
     asNameSeeder(pool, store, geo, reporter),
-    new DecoderState(config.dataDir, decoder, reporter),
+    templates,
+    oneTruth,
     exporters,
     status,
+    alarms,
     ...(detect === null ? [] : [detect]),
     ...(config.enforce === 'off'
       ? []
@@ -120,7 +150,7 @@ export async function startCollector(config: Config, log?: DestinationStream): P
           ),
         ]),
     ingest,
-    ...streams,
+    ...streams.map(({ listener }) => listener),
     ...udp,
     // Last, so that whoever waits for the metrics finds everything else ready.
     reporter,
@@ -131,8 +161,14 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     account,
     status,
     store,
+    ingest,
+    oneTruth,
+    alarms,
     detect,
-    ports: Object.fromEntries([...[...udp, ...streams].map((l) => [l.name, l.port]), ['metrics', reporter.port ?? 0]]),
+    ports: Object.fromEntries([
+      ...[...udp, ...streams.map(({ listener }) => listener)].map((l) => [l.name, l.port]),
+      ['metrics', reporter.port ?? 0],
+    ]),
     stop: (budgetMs = 9_000) => assembly.stop(budgetMs),
   }
 }
@@ -146,23 +182,29 @@ function udpListeners(config: Config, reporter: Reporter, ingest: Ingest): UdpLi
   return wanted.flatMap(({ name, key, port }) =>
     port === null
       ? []
-      : [
-          new UdpListener(
-            { name, key, port, host: config.listenHost, receiveBufferBytes: config.receiveBufferBytes },
-            reporter,
-            (datagram, address, senderPort) => ingest.accept(datagram, address, senderPort),
-          ),
-        ],
+      : [udpListener({ name, key, port, host: config.listenHost, receiveBufferBytes: config.receiveBufferBytes }, reporter, ingest)],
   )
 }
 
-function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): StreamListener[] {
+function udpListener(settings: UdpSettings, reporter: Reporter, ingest: Ingest): UdpListener {
+  const book = new Book()
+  return new UdpListener(settings, reporter, book, (datagram, address, port) => ingest.accept(datagram, address, port, book))
+}
+
+/** A listener for connections, with its books. */
+interface StreamDoor {
+  listener: StreamListener
+  book: Book
+}
+
+function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): StreamDoor[] {
   if (config.ipfixPort === null) return []
+  const book = new Book()
   const listener = new StreamListener(
     { key: 'WEIR_IPFIX_PORT', port: config.ipfixPort, host: config.listenHost, tls: config.tls },
     reporter,
     {
-      message: (octets, address, port, session) => ingest.accept(octets, address, port, session),
+      message: (octets, address, port, session) => ingest.accept(octets, address, port, book, session),
       ended: (address, port, session) => ingest.endSession(address, port, session),
       ready: () => ingest.ready,
     },
@@ -171,17 +213,17 @@ function streamListeners(config: Config, reporter: Reporter, ingest: Ingest): St
   reporter.counter('stream_closed_total', 'Connections refused or closed by the collector.', ['reason'], () =>
     CLOSE_REASONS.map((reason) => [{ reason }, listener.closed[reason]]),
   )
-  return [listener]
+  return [{ listener, book }]
 }
 
-function describeStream(listener: StreamListener): ListenerStatus {
+function describeStream({ listener, book }: StreamDoor): Listening {
   const { name, transport, key, port, open, messages, octets, sessions } = listener
-  return { name, transport, key, port, open, datagrams: messages, octets, grantedBufferBytes: null, sessions }
+  return { name, transport, key, port, open, datagrams: messages, octets, grantedBufferBytes: null, sessions, book }
 }
 
-function describeUdp(listener: UdpListener): ListenerStatus {
-  const { name, key, port, open, datagrams, octets, grantedBufferBytes } = listener
-  return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null }
+function describeUdp(listener: UdpListener): Listening {
+  const { name, key, port, open, datagrams, octets, grantedBufferBytes, book } = listener
+  return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null, book }
 }
 
 /** Started first and so stopped last: everything that uses the pool is gone by then. */

@@ -69,6 +69,8 @@ export interface Config {
   tls: { certFile: string; keyFile: string; caFile: string | null } | null
   /** The site's own elements, before the built-in tables. */
   elements: readonly CustomElement[]
+  /** For tests that cannot wait: how alerts count time. */
+  alertPace?: { turnMs?: number; silentMs?: number; askMs?: number }
 }
 
 type Env = Record<string, string | undefined>

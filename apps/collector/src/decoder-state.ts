@@ -44,6 +44,8 @@ export class DecoderState implements Component {
   #savedChanges = 0
   /** Sets that waited in vain, as far as they were told. */
   #toldExpired = 0
+  /** Why the saved templates could not be used at the start; null when they could, or there were none. */
+  lost: string | null = null
 
   constructor(dataDir: string, decoder: Decoder, reporter: Reporter) {
     this.#path = join(dataDir, 'templates', 'state')
@@ -95,6 +97,7 @@ export class DecoderState implements Component {
       state = readFileSync(this.#path)
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+      this.lost = error instanceof Error ? error.message : String(error)
       this.#reporter.log.warn(
         { err: error, file: this.#path },
         'the saved templates cannot be read; waiting for the exporters to send theirs again',
@@ -103,6 +106,7 @@ export class DecoderState implements Component {
     }
     const { exporters, templates, problem } = this.#decoder.restore(state, Date.now())
     if (problem !== null) {
+      this.lost = problem
       this.#reporter.log.warn(
         { problem, file: this.#path },
         'the saved templates cannot be used; waiting for the exporters to send theirs again',

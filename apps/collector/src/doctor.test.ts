@@ -6,7 +6,17 @@ import { join } from 'node:path'
 import type { ExporterObject } from '@weir/db/contracts'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig } from './config.ts'
-import { checkClock, checkPorts, checkReceiveBuffer, checkSpool, judgeDisk, judgeExporter, judgeSpool, runningCollector } from './doctor.ts'
+import {
+  checkClock,
+  checkPorts,
+  checkReceiveBuffer,
+  checkSpool,
+  judgeDisk,
+  judgeExporter,
+  judgeSpool,
+  judgeStorage,
+  runningCollector,
+} from './doctor.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'weir-doctor-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -24,6 +34,8 @@ const healthy: ExporterObject = {
   skewSeconds: 0.4,
   datagrams: 10,
   flows: 100,
+  witnessShare: 0,
+  duplicates: 0,
   lost: 0,
   lossShare: 0,
   problems: 0,
@@ -108,6 +120,17 @@ describe('the doctor', () => {
       expect(findings[0]?.seen).toMatch(says)
     }
     expect(judgeExporter({ ...healthy, state: 'retired', lossShare: 1 })).toEqual([])
+  })
+
+  it('tells what the tables take and what they will, once that is known', () => {
+    const relations = [{ relation: 'flow', tier: 'raw' as const, bytes: 9e9, bytesPerDay: 1.2e9 }]
+    const known = judgeStorage({ relations, bytes: 12.3e9, bytesPerDay: 1.5e9, from: null, to: null, bytesWhenFull: 40e9 })
+    expect(known.seen).toBe(
+      'the tables take 12.3 GB, flow 9.0 GB of it; 1.5 GB more a day, about 40.0 GB when every tier is as old as it is kept',
+    )
+    expect(judgeStorage({ relations: [], bytes: 5e6, bytesPerDay: null, from: null, to: null, bytesWhenFull: null }).seen).toMatch(
+      /0\.01 GB; growth is known an hour after/,
+    )
   })
 
   it('knows whether a collector runs here', () => {

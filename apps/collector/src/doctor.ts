@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'nod
 import { createServer, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import type { Pool } from '@weir/db/connection'
-import type { ExporterObject } from '@weir/db/contracts'
-import { exporters, health } from '@weir/db/queries'
+import type { ExporterObject, StorageAnswer } from '@weir/db/contracts'
+import { exporters, health, storage } from '@weir/db/queries'
 import type { Config, Port } from './config.ts'
 
 /** What was looked at, how it is, and what to do about it; `remedy` is '' when nothing is to do. */
@@ -182,7 +182,20 @@ export async function checkDatabase(pool: Pool, version: string): Promise<Findin
   })
   if (answer.engine === 'unknown') return findings
   const { exporters: known } = await exporters(pool)
-  return [...findings, ...known.flatMap(judgeExporter)]
+  return [...findings, judgeStorage(await storage(pool)), ...known.flatMap(judgeExporter)]
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e9 ? 2 : 1)} GB`
+
+/** What the tables take, how fast that grows, and what it comes to when every tier is as old as it is kept. */
+export function judgeStorage({ relations, bytes, bytesPerDay, bytesWhenFull }: StorageAnswer): Finding {
+  const [first] = relations
+  const most = first === undefined ? '' : `, ${first.relation} ${gigabytes(first.bytes)} of it`
+  const growth =
+    bytesPerDay === null || bytesWhenFull === null
+      ? 'growth is known an hour after the first start'
+      : `${gigabytes(Math.max(0, bytesPerDay))} more a day, about ${gigabytes(bytesWhenFull)} when every tier is as old as it is kept`
+  return ok('storage', `the tables take ${gigabytes(bytes)}${most}; ${growth}`)
 }
 
 /** One exporter: only what is wrong with it. */

@@ -1,9 +1,11 @@
 import type { Pool } from '@weir/db/connection'
 import { type ExporterReport, type InterfaceReport, resolveExporters, upsertExporters, upsertInterfaces } from '@weir/db/ingest'
-import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, type LearnedName } from '@weir/decoder'
+import { ABSENT, type DatagramResult, type FlowType, type InterfaceCounters, type LearnedName, PROBLEM, type Problem } from '@weir/decoder'
+import { Book } from './book.ts'
 import { cleanName } from './clean-text.ts'
 import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
+import type { Recent } from './duplicates.ts'
 import { SkewMeter } from './enrich/clock.ts'
 import type { Received } from './inbox.ts'
 import type { Reporter } from './reporter.ts'
@@ -19,22 +21,51 @@ export class Exporter {
   readonly #clocks = new Map<number, SkewMeter>()
   /** The clock of the latest datagram. */
   skew = new SkewMeter()
+  readonly book = new Book()
   readonly formats = new Set<FlowType>()
   samplingRate: number | null = null
   lastSeenMs = 0
+  /** The longest pause between two datagrams that was no absence, milliseconds. */
+  pauseMs = 0
   datagrams = 0
   flows = 0
   lost = 0
   /** What the exporter announced by sequence numbers, received and lost, in the protocol's own unit. */
   announced = 0
   problems = 0
+  /** Of the flows, those of conversations that are counted from another exporter. */
+  witnesses = 0
+  /** Datagrams left out because they had come before. */
+  duplicates = 0
+  /** Datagrams that could not be read, and sets that could not. */
+  unreadable = 0
+  malformedSets = 0
+  /** Datagrams whose records or sets were cut off at a limit of the decoder. */
+  limited = 0
+  /** Templates given up or refused for want of room. */
+  templatesLost = 0
+  /** When a template last changed its meaning for the third time in ten minutes, epoch milliseconds. */
+  contestedAtMs = 0
+  /** What came in the last seconds; null before the first datagram. */
+  recent: Recent | null = null
   templates = 0
   scaledBytes = 0
   readonly interfaces = new Map<number, { name: string; description: string; speed: number; changed: boolean }>()
   /** Datagrams that came before the id was known, in order. */
   parked: Received[] = []
   /** What the database already knows, and whether the last report said "nothing came". */
-  reported = { datagrams: 0, flows: 0, lost: 0, announced: 0, problems: 0, scaledBytes: 0, atMs: Date.now(), quiet: false }
+  reported = {
+    datagrams: 0,
+    flows: 0,
+    witnesses: 0,
+    duplicates: 0,
+    lost: 0,
+    announced: 0,
+    problems: 0,
+    scaledBytes: 0,
+    atMs: Date.now(),
+    quiet: false,
+  }
 
   constructor(address: string, demo: boolean) {
     this.address = address
@@ -57,11 +88,32 @@ export class Exporter {
   /** Take the counters of one decoded datagram over. Flow counters are kept by the caller, flow by flow. */
   count(result: DatagramResult, receivedMs: number): void {
     this.datagrams++
+    const pause = receivedMs - this.lastSeenMs
+    if (pause > this.pauseMs && pause < LIVE_MS) this.pauseMs = pause
     this.lastSeenMs = receivedMs
     if (result.type !== null) this.formats.add(result.type)
     this.lost += result.lost
     this.announced += result.lost + unitsOf(result)
     this.problems += result.problems.length
+    this.malformedSets += result.malformedSets
+    const { book } = this
+    book.sets += result.sets
+    book.templateSets += result.templateSets
+    book.optionsSets += result.optionsSets
+    book.decodedSets += result.decodedSets
+    book.malformedSets += result.malformedSets
+    book.parkedSets += result.parkedSets
+  }
+
+  /** Note what the alerts look at. */
+  notice(problems: readonly Problem[], receivedMs: number): void {
+    let limited = false
+    for (const { code, detail } of problems) {
+      if (code === PROBLEM.LIMIT) limited = true
+      else if (code === PROBLEM.TEMPLATE_REFUSED) this.templatesLost++
+      else if (code === PROBLEM.TEMPLATE_CHANGED && detail.endsWith('contested')) this.contestedAtMs = receivedMs
+    }
+    if (limited) this.limited++
   }
 }
 
@@ -86,6 +138,7 @@ const MAX_INTERFACES = 4_096
 const MAX_CLOCKS = 64
 /** An exporter counts as live when it sent in the last five minutes (the health page's word). */
 const LIVE_MS = 300_000
+const SILENT_LEAST_MS = 60_000
 
 /**
  * The exporters this collector hears, and their rows in the database.
@@ -101,6 +154,7 @@ export class Exporters implements Component {
   readonly #demoNetwork: Prefix | null
   readonly #limit: number
   readonly #byAddress = new Map<string, Exporter>()
+  readonly #byId = new Map<number, Exporter>()
   readonly #unresolved = new Set<Exporter>()
   #parkedOctets = 0
   #parkedCount = 0
@@ -138,6 +192,16 @@ export class Exporters implements Component {
     return this.#byAddress.values()
   }
 
+  /**
+   * Whether nothing comes any more from the exporter with this row: twice as long as its longest pause so far, and for a minute at least.
+   * One that is not known, or hardly, is not called silent.
+   */
+  silent(id: number, nowMs: number): boolean {
+    const exporter = this.#byId.get(id)
+    if (exporter === undefined || exporter.datagrams < 8) return false
+    return nowMs - exporter.lastSeenMs > Math.max(SILENT_LEAST_MS, 2 * exporter.pauseMs)
+  }
+
   get(address: string): Exporter | undefined {
     return this.#byAddress.get(address)
   }
@@ -164,6 +228,7 @@ export class Exporters implements Component {
 
   /** Forget the id of an exporter and ask the database for it anew; its row may have been removed. */
   askAgain(exporter: Exporter): void {
+    this.#byId.delete(exporter.id)
     exporter.id = 0
     this.#unresolved.add(exporter)
     this.#resolveSoon()
@@ -198,6 +263,7 @@ export class Exporters implements Component {
           const id = ids.get(exporter.address)
           if (id === undefined) continue
           exporter.id = id
+          this.#byId.set(id, exporter)
           this.#unresolved.delete(exporter)
           if (exporter.datagrams === 0)
             this.#reporter.log.info({ exporter: exporter.address, id, demo: exporter.demo }, 'an exporter was registered')
@@ -220,10 +286,10 @@ export class Exporters implements Component {
     this.onResolved(exporter, parked)
   }
 
-  /** Forget what is parked; returns how many datagrams that were. */
-  discardParked(): number {
-    const discarded = this.#parkedCount
-    for (const exporter of this.#unresolved) exporter.parked = []
+  /** Forget what is parked; returns it. */
+  discardParked(): Received[] {
+    const discarded: Received[] = []
+    for (const exporter of this.#unresolved) discarded.push(...exporter.parked.splice(0))
     this.#parkedCount = 0
     this.#parkedOctets = 0
     return discarded
@@ -286,12 +352,12 @@ export class Exporters implements Component {
   async #flush(): Promise<void> {
     const now = Date.now()
     const templates = this.templates()
-    const reports: { exporter: Exporter; report: ExporterReport; scaledBytes: number }[] = []
+    const reports: { exporter: Exporter; report: Required<ExporterReport>; scaledBytes: number }[] = []
     for (const exporter of this.#byAddress.values()) {
       if (exporter.id === 0) continue
       const { reported } = exporter
       const seconds = Math.max(0.5, (now - reported.atMs) / 1000)
-      const report: ExporterReport = {
+      const report: Required<ExporterReport> = {
         address: exporter.address,
         demo: exporter.demo,
         lastSeenMs: exporter.lastSeenMs,
@@ -300,6 +366,8 @@ export class Exporters implements Component {
         skewMs: exporter.skew.skewMs,
         datagrams: exporter.datagrams - reported.datagrams,
         flows: exporter.flows - reported.flows,
+        witnesses: exporter.witnesses - reported.witnesses,
+        duplicates: exporter.duplicates - reported.duplicates,
         lost: exporter.lost - reported.lost,
         announced: exporter.announced - reported.announced,
         problems: exporter.problems - reported.problems,
@@ -320,6 +388,8 @@ export class Exporters implements Component {
         const { reported } = exporter
         reported.datagrams += report.datagrams
         reported.flows += report.flows
+        reported.witnesses += report.witnesses
+        reported.duplicates += report.duplicates
         reported.lost += report.lost
         reported.announced += report.announced
         reported.problems += report.problems
@@ -328,6 +398,7 @@ export class Exporters implements Component {
         reported.quiet = report.datagrams === 0
         // An exporter that was removed meanwhile (the demo) is there again under another id.
         exporter.id = ids.get(exporter.address) ?? exporter.id
+        this.#byId.set(exporter.id, exporter)
       }
       await this.#flushInterfaces()
     } catch (error) {

@@ -1,9 +1,13 @@
 import type { DatagramSource } from '@weir/decoder'
+import type { Book } from './book.ts'
 
 /** A datagram as received, waiting to be decoded. */
 export interface Received {
   data: Buffer
   source: DatagramSource
+  /** The books of the listener that received it, and of its exporter once that is known. */
+  listener?: Book
+  exporter?: Book
 }
 
 /** Memory an entry takes beside its octets, roughly: objects, address text, array slot. */
@@ -34,11 +38,11 @@ export class Inbox {
   }
 
   /** False when full; the datagram was not taken. */
-  push(data: Buffer, source: DatagramSource): boolean {
+  push(data: Buffer, source: DatagramSource, listener?: Book): boolean {
     const size = data.length + OVERHEAD
     if (this.#octets + size > this.limit) return false
     this.#octets += size
-    this.#entries.push({ data, source })
+    this.#entries.push(listener === undefined ? { data, source } : { data, source, listener })
     return true
   }
 

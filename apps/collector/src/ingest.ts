@@ -9,18 +9,23 @@ import {
   type LearnedName,
 } from '@weir/decoder'
 import type { Account, Shed } from './account.ts'
+import type { Book, Fate } from './book.ts'
 import type { Component } from './component.ts'
 import type { Detect } from './detect/detect.ts'
+import { DuplicateFilter } from './duplicates.ts'
 import type { Enricher } from './enrich/enrich.ts'
 import type { Exporter, Exporters } from './exporters.ts'
 import { Inbox, type Received } from './inbox.ts'
 import type { Reporter } from './reporter.ts'
+import type { Sightings } from './sightings.ts'
 import type { Store } from './store.ts'
 
 /** What ingest needs of a decoder. */
 export interface FlowDecoder {
   decode(datagram: Uint8Array, source: DatagramSource, sink: FlowSink): DatagramResult
   endSession(source: DatagramSource): void
+  /** Templates given up for want of room, in all. */
+  readonly templateCounters?: { readonly evicted: number }
 }
 
 /** Longest stretch of decoding before the event loop gets a turn; the sockets are read in between. */
@@ -34,16 +39,19 @@ const BURST_SLICE_MS = 0.1
 const BURST_SLICE_MOST_MS = 6
 /** An exporter that was silent for this long may have been removed meanwhile (the demo, a retired router): its row is looked up again. */
 const ASK_AGAIN_MS = 20_000
+/** How often copies that wait for a judgement are looked after. */
+const HELD_LOOK_MS = 500
+const MOST_BLAMED = 256
 /** A scratch decoder for strangers is thrown away after this many datagrams, and with it whatever they taught it. */
 const SCRATCH_DATAGRAMS = 10_000
 
 /**
  * A datagram's way into the database, in one go:
  *
- *   socket → `accept` → inbox → decode → flow → enrich → batch → store
+ *   socket → `accept` → inbox → once → decode → flow → enrich → batch → store
  *
- * `accept` is all that runs while the kernel waits: count and append. Decoding takes slices of a few milliseconds between reads. A datagram
- * from a stranger is first shown to a scratch decoder: only what some decoder can read makes an exporter, so noise leaves no trace but
+ * `accept` is all that runs while the kernel waits: count and append. Decoding takes slices of a few milliseconds between reads. What the
+ * network delivered twice is left out (duplicates.ts). A datagram from a stranger is first shown to a scratch decoder: only what some decoder can read makes an exporter, so noise leaves no trace but
  * its counter.
  */
 export class Ingest implements Component {
@@ -58,7 +66,11 @@ export class Ingest implements Component {
   readonly #account: Account
   readonly #reporter: Reporter
   readonly #detect: Detect | null
+  readonly #sightings: Sightings
   readonly #inbox: Inbox
+  readonly #duplicates: DuplicateFilter<Exporter>
+  #heldTimer: NodeJS.Timeout | null = null
+  #blamed = new Map<string, number>()
   /** Datagrams of exporters that just got their id; they come before the inbox. */
   #returned: Received[] = []
   #returnedAt = 0
@@ -79,6 +91,8 @@ export class Ingest implements Component {
     account: Account
     reporter: Reporter
     inboxBytes: number
+    /** Says which exporter's report of a conversation counts. */
+    sightings: Sightings
     /** Sees every accepted flow; null where detection runs elsewhere. */
     detect?: Detect | null
   }) {
@@ -91,7 +105,12 @@ export class Ingest implements Component {
     this.#account = parts.account
     this.#reporter = parts.reporter
     this.#detect = parts.detect ?? null
+    this.#sightings = parts.sightings
     this.#inbox = new Inbox(parts.inboxBytes)
+    this.#duplicates = new DuplicateFilter<Exporter>(
+      (exporter, received) => this.#decode(exporter, received),
+      (exporter, received) => this.#duplicate(exporter, received),
+    )
     this.#sink = {
       flow: (record) => this.#flow(record),
       name: (_source, _domain, name: LearnedName) => {
@@ -110,26 +129,39 @@ export class Ingest implements Component {
 
   /** Datagrams received and not yet decoded or refused. */
   get waiting(): number {
-    return this.#inbox.length + this.#returned.length - this.#returnedAt + this.#exporters.parkedDatagrams
+    return this.#inbox.length + this.#returned.length - this.#returnedAt + this.#exporters.parkedDatagrams + this.#duplicates.held
+  }
+
+  /** Datagrams whose memory was given up early because too many came: a copy of theirs would be decoded. */
+  get forgottenDatagrams(): number {
+    return this.#duplicates.forgotten
   }
 
   get inboxOctets(): number {
     return this.#inbox.octets
   }
 
+  /** 0–1: how much of the inbox is taken. */
+  get inboxShare(): number {
+    return this.#inbox.octets / this.#inbox.limit
+  }
+
   /** Take a datagram from a listener. Never blocks, never throws. */
-  accept(data: Buffer, address: string, port: number, session?: string): void {
+  accept(data: Buffer, address: string, port: number, listener?: Book, session?: string): void {
     const account = this.#account
     account.received++
     account.receivedOctets += data.length
+    listener?.arrive()
     if (this.#stopping) {
       account.refused.stopping++
+      listener?.settle('refused')
       return
     }
     const source: DatagramSource = { address, port, receivedMs: Date.now() }
     if (session !== undefined) source.session = session
-    if (!this.#inbox.push(data, source)) {
+    if (!this.#inbox.push(data, source, listener)) {
       account.refused.inbox_full++
+      listener?.settle('refused')
       return
     }
     this.#arrived++
@@ -189,7 +221,8 @@ export class Ingest implements Component {
       const seen = this.#inspect(data, source)
       if (seen === null || seen.type === null) {
         const problem = seen?.problems[0]
-        account.countUnreadable(problem?.code ?? 'decoder')
+        this.#unreadable(problem?.code ?? 'decoder', source.address)
+        settle(received, 'unreadable')
         this.#reporter.limited(
           'warn',
           'unreadable',
@@ -200,37 +233,60 @@ export class Ingest implements Component {
       }
       if (!tellsSomething(seen)) {
         // A header that reads like an export with nothing readable in it: counted, but no reason to know the sender.
-        account.countUnreadable(seen.problems[0]?.code ?? 'empty')
+        this.#unreadable(seen.problems[0]?.code ?? 'empty', source.address)
+        settle(received, 'unreadable')
         return
       }
       const admitted = this.#exporters.admit(address)
       if (admitted === null) {
         account.refused.exporter_limit++
+        settle(received, 'refused')
         return
       }
       exporter = admitted
+    }
+    // Once for each datagram: one that was parked comes by again.
+    if (received.exporter === undefined) {
+      received.exporter = exporter.book
+      exporter.book.arrive()
     }
     if (exporter.id !== 0 && source.receivedMs - exporter.lastSeenMs > ASK_AGAIN_MS && this.#store.downSinceMs === null) {
       this.#exporters.askAgain(exporter)
     }
     if (exporter.id === 0) {
-      if (!this.#exporters.park(exporter, received)) account.refused.registering++
+      if (!this.#exporters.park(exporter, received)) {
+        account.refused.registering++
+        settle(received, 'refused')
+      }
       return
     }
-    this.#decode(exporter, data, source)
+    exporter.recent ??= this.#duplicates.newRecent()
+    const verdict = this.#duplicates.judge(exporter, exporter.recent, received)
+    if (verdict === 'new') this.#decode(exporter, received)
+    else if (verdict === 'duplicate') this.#duplicate(exporter, received)
   }
 
-  #decode(exporter: Exporter, data: Buffer, source: DatagramSource): void {
+  #duplicate(exporter: Exporter, received: Received): void {
+    this.#account.refused.duplicate++
+    exporter.duplicates++
+    settle(received, 'duplicates')
+  }
+
+  #decode(exporter: Exporter, received: Received): void {
+    const { data, source } = received
     const account = this.#account
     this.#current = exporter
     // Before decoding, so that the very first flows of a wrong clock are corrected too.
     this.#correctionMs = exporter.clock(source.port, headerTimeMs(data), source.receivedMs).correctionMs
+    const evicted = this.#decoder.templateCounters?.evicted ?? 0
     let result: DatagramResult
     try {
       result = this.#decoder.decode(data, source, this.#sink)
     } catch (error) {
       // The decoder promises not to throw. If it does, one datagram is lost and counted, and the collector goes on.
-      account.countUnreadable('decoder')
+      this.#unreadable('decoder', exporter.address)
+      exporter.unreadable++
+      settle(received, 'unreadable')
       this.#reporter.limited(
         'error',
         'decoder',
@@ -243,7 +299,9 @@ export class Ingest implements Component {
     }
     for (const { code } of result.problems) account.countProblem(code)
     if (result.type === null) {
-      account.countUnreadable(result.problems[0]?.code ?? 'empty')
+      this.#unreadable(result.problems[0]?.code ?? 'empty', exporter.address)
+      exporter.unreadable++
+      settle(received, 'unreadable')
       exporter.problems += result.problems.length
       this.#reporter.limited(
         'warn',
@@ -254,6 +312,7 @@ export class Ingest implements Component {
       return
     }
     account.processed++
+    settle(received, 'processed')
     account.sets += result.sets
     account.templateSets += result.templateSets
     account.optionsSets += result.optionsSets
@@ -266,7 +325,10 @@ export class Ingest implements Component {
     account.replayedSets += result.replayedSets
     account.lost += result.lost
     exporter.count(result, source.receivedMs)
+    exporter.templatesLost += (this.#decoder.templateCounters?.evicted ?? 0) - evicted
+    if (result.malformedSets > 0) this.#blame(exporter.address, result.malformedSets)
     if (result.problems.length > 0) {
+      exporter.notice(result.problems, source.receivedMs)
       this.#reporter.limited(
         'warn',
         'problem',
@@ -274,6 +336,25 @@ export class Ingest implements Component {
         'part of a datagram could not be read',
       )
     }
+  }
+
+  #unreadable(reason: string, sender: string): void {
+    this.#account.countUnreadable(reason)
+    this.#blame(sender, 1)
+  }
+
+  /** Bad datagrams and sets by sender since somebody last looked; bounded, so that inventing senders fills nothing. */
+  #blame(sender: string, count: number): void {
+    const known = this.#blamed.get(sender)
+    if (known !== undefined) this.#blamed.set(sender, known + count)
+    else if (this.#blamed.size < MOST_BLAMED) this.#blamed.set(sender, count)
+  }
+
+  /** Senders of what could not be read since the last call, with how much. */
+  takeBlamed(): Map<string, number> {
+    const blamed = this.#blamed
+    this.#blamed = new Map()
+    return blamed
   }
 
   #inspect(data: Buffer, source: DatagramSource): DatagramResult | null {
@@ -300,40 +381,50 @@ export class Ingest implements Component {
     const account = this.#account
     account.flows++
     exporter.flows++
+    exporter.book.flows++
     if (record.samplingRate !== ABSENT) exporter.samplingRate = record.samplingRate
+    const context = this.#enricher.enrich(record, exporter.id, this.#correctionMs)
+    context.witness = this.#sightings.witness(record, exporter.id, context.durationMs)
+    if (context.witness) exporter.witnesses++
     if (record.eventKind === 0) {
       const factor = record.samplingRate > 0 ? record.samplingRate : 1
       const bytes = record.bytes > 0 ? record.bytes * factor : 0
       exporter.scaledBytes += bytes
-      account.scaledBytes += bytes
-      account.scaledPackets += record.packets > 0 ? record.packets * factor : 0
+      if (!context.witness) {
+        account.scaledBytes += bytes
+        account.scaledPackets += record.packets > 0 ? record.packets * factor : 0
+      }
     }
-    const context = this.#enricher.enrich(record, exporter.id, this.#correctionMs)
     try {
       for (let attempt = 0; attempt < 2; attempt++) {
         const load = this.#store.room(record.receivedMs)
         if (typeof load === 'string') {
           account.shed[load]++
+          exporter.book.shed++
           this.#reporter.limited('error', load, { waiting: this.#store.waiting, remedy: SHED_REMEDIES[load] }, 'the newest flows are shed')
           return
         }
+        const before = load.batch.rows
         if (load.batch.append(record, context)) {
-          this.#store.took(load, record.receivedMs)
+          this.#store.took(load, record.receivedMs, load.batch.rows - before, exporter.book)
           this.#detect?.offer(record, context, exporter.address)
           return
         }
         this.#store.seal()
       }
       account.shed.unencodable++
+      exporter.book.shed++
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       account.shed.unencodable++
+      exporter.book.shed++
       this.#reporter.limited('warn', 'unencodable', { err: error, exporter: exporter.address }, 'a flow cannot be stored')
     }
   }
 
   async start(): Promise<void> {
     this.#stopping = false
+    this.#heldTimer = setInterval(() => this.#duplicates.expire(Date.now()), HELD_LOOK_MS)
   }
 
   /**
@@ -350,9 +441,13 @@ export class Ingest implements Component {
       this.#schedule()
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
+    if (this.#heldTimer !== null) clearInterval(this.#heldTimer)
+    this.#duplicates.expire(Number.POSITIVE_INFINITY)
     this.#stopping = true
-    let left = this.#exporters.discardParked()
-    while (this.#next() !== undefined) left++
+    const discarded = this.#exporters.discardParked()
+    for (let next = this.#next(); next !== undefined; next = this.#next()) discarded.push(next)
+    for (const received of discarded) settle(received, 'refused')
+    const left = discarded.length
     this.#account.refused.stopping += left
     if (left > 0) this.#reporter.log.error({ datagrams: left }, 'stopped with datagrams that could not be decoded')
   }
@@ -367,6 +462,12 @@ const SHED_REMEDIES: Readonly<Record<Shed, string>> = {
   spool_io_error: 'the disk that holds WEIR_SPOOL_DIR fails',
   unencodable: 'none',
   stopping: 'none',
+}
+
+/** Write down in all books what became of a datagram. */
+function settle(received: Received, fate: Fate): void {
+  received.listener?.settle(fate)
+  received.exporter?.settle(fate)
 }
 
 const NOWHERE: FlowSink = { flow: () => undefined }

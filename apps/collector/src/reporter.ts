@@ -31,6 +31,8 @@ export class Reporter implements Component {
   readonly #port: Port
   readonly #limited = new Map<string, { until: number; suppressed: number }>()
   readonly #checks: (() => Check[])[] = []
+  /** More that `/healthz` tells. */
+  details: () => Record<string, unknown> = () => ({})
   #server: Server | null = null
 
   constructor(options: { level: LogLevel; metricsPort: Port; metricsHost?: string; destination?: DestinationStream }) {
@@ -125,7 +127,7 @@ export class Reporter implements Component {
         const status = checks.some((c) => c.state === 'fail') ? 'down' : checks.some((c) => c.state === 'warn') ? 'degraded' : 'ok'
         response
           .writeHead(status === 'down' ? 503 : 200, { 'content-type': 'application/json' })
-          .end(`${JSON.stringify({ status, checks })}\n`)
+          .end(`${JSON.stringify({ status, checks, ...this.details() })}\n`)
       } else {
         response.writeHead(404, { 'content-type': 'text/plain' }).end('Try /metrics or /healthz.\n')
       }

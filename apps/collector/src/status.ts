@@ -4,9 +4,11 @@ import type { RateEvent } from '@weir/db/contracts'
 import { recordStatus } from '@weir/db/ingest'
 import { publish } from '@weir/db/notify'
 import { type Account, GAPS, QUARANTINES, REFUSALS, SHEDS, type UnderWay } from './account.ts'
+import type { Alert } from './alerts/book.ts'
+import { Book, COUNTS } from './book.ts'
 import type { Component } from './component.ts'
 import type { GeoSource } from './enrich/geo-build.ts'
-import type { Exporters } from './exporters.ts'
+import type { Exporter, Exporters } from './exporters.ts'
 import type { Ingest } from './ingest.ts'
 import type { LatencyWindow } from './latency.ts'
 import { KernelDrops } from './listeners/kernel-drops.ts'
@@ -26,6 +28,18 @@ export interface ListenerStatus {
   sessions: number | null
 }
 
+/** A listener and its books. */
+export interface Listening extends ListenerStatus {
+  book: Book
+}
+
+/** One book as the health page shows it. */
+export interface BookStatus {
+  name: string
+  gap: number
+  counts: Record<string, number>
+}
+
 /** What the row of `collector_status` holds: the collector's own view of itself, written every five seconds. */
 export interface StatusReport {
   version: string
@@ -35,6 +49,7 @@ export interface StatusReport {
   engine: string | null
   status: 'ok' | 'degraded' | 'down'
   checks: Check[]
+  alerts: Alert[]
   sli: {
     flowsPerSecond: number
     datagramsPerSecond: number
@@ -50,6 +65,7 @@ export interface StatusReport {
   listeners: ListenerStatus[]
   counters: Record<string, number>
   accountingGap: number
+  books: { listeners: BookStatus[]; exporters: BookStatus[] }
   spool: SpoolStatus | null
   geo: GeoSource
 }
@@ -99,9 +115,11 @@ export class Status implements Component {
   readonly #ingest: Ingest
   readonly #latency: LatencyWindow
   readonly #reporter: Reporter
-  readonly #listeners: () => ListenerStatus[]
+  readonly #listeners: () => Listening[]
   readonly #geo: GeoSource
   readonly #version: string
+  /** The alerts that are on. */
+  alerts: () => Alert[] = () => []
   readonly #startedAt = new Date()
   readonly #drops = new KernelDrops()
   readonly #window: Snapshot[] = []
@@ -127,7 +145,7 @@ export class Status implements Component {
     ingest: Ingest
     latency: LatencyWindow
     reporter: Reporter
-    listeners: () => ListenerStatus[]
+    listeners: () => Listening[]
     geo: GeoSource
     version: string
   }) {
@@ -163,6 +181,20 @@ export class Status implements Component {
 
   get kernelDrops(): number {
     return this.#drops.total
+  }
+
+  dropsByPort(): Map<number, number> {
+    return this.#drops.byPort()
+  }
+
+  /** The spool as it is; null before it is open. */
+  spoolNow(): SpoolStatus | null {
+    return this.#spool(this.#minute())
+  }
+
+  /** The sums of the books that do not close now, with what is missing. */
+  openSums(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.gaps()).filter(([, gap]) => gap !== 0))
   }
 
   async #everySecond(): Promise<void> {
@@ -284,7 +316,58 @@ export class Status implements Component {
       listened: this.#listeners().reduce((sum, listener) => sum + listener.datagrams, 0),
       exporterDatagrams,
       exporterFlows,
+      books: this.#bookGap(),
     }
+  }
+
+  /** What single books do not explain, and what they do not have in common with the whole. */
+  #bookGap(): number {
+    const listeners = new Book()
+    let gap = 0
+    for (const { book, datagrams } of this.#listeners()) {
+      gap += book.gap + Math.abs(datagrams - book.received)
+      listeners.add(book)
+    }
+    const exporters = new Book()
+    for (const { book } of this.#exporters.all()) {
+      gap += book.gap
+      exporters.add(book)
+    }
+    return (
+      gap +
+      Math.abs(listeners.processed - this.#account.processed) +
+      Math.abs(listeners.waiting - this.#ingest.waiting) +
+      Math.abs(exporters.processed - this.#account.processed) +
+      Math.abs(exporters.accepted - this.#account.accepted)
+    )
+  }
+
+  /** Each listener: what arrived at its port, the kernel's drops among it, and what became of it. */
+  #listenerBooks(): BookStatus[] {
+    const drops = this.#drops.byPort()
+    return this.#listeners().map(({ name, transport, port, datagrams, book }) => {
+      const kernelDropped = transport === 'udp' ? (drops.get(port) ?? 0) : 0
+      const { received, refused, duplicates, unreadable, processed, waiting } = book
+      return {
+        name: `${name}/${transport}`,
+        gap: book.gap + Math.abs(datagrams - received),
+        counts: { arrived: datagrams + kernelDropped, kernelDropped, received, refused, duplicates, unreadable, processed, waiting },
+      }
+    })
+  }
+
+  /** The first `most` exporters, those that do not close before the others, then the busiest; the rest together as `other`. */
+  #exporterBooks(most: number): BookStatus[] {
+    const all = [...this.#exporters.all()].sort((a, b) => b.book.gap - a.book.gap || b.book.received - a.book.received)
+    const shown = all.slice(0, most).map(({ address, book }) => bookStatus(address, book, book.gap))
+    if (all.length <= most) return shown
+    const other = new Book()
+    let gap = 0
+    for (const { book } of all.slice(most)) {
+      other.add(book)
+      gap += book.gap
+    }
+    return [...shown, bookStatus('other', other, gap)]
   }
 
   gaps(): Record<(typeof GAPS)[number], number> {
@@ -336,6 +419,7 @@ export class Status implements Component {
       engine: this.#store.engine,
       status: checks.some((c) => c.state === 'fail') ? 'down' : checks.some((c) => c.state === 'warn') ? 'degraded' : 'ok',
       checks,
+      alerts: this.alerts(),
       sli: {
         flowsPerSecond: this.#rate.flowsPerSecond,
         datagramsPerSecond: this.#rate.datagramsPerSecond,
@@ -348,9 +432,10 @@ export class Status implements Component {
         exportersLive: this.#exporters.live(now),
         exportersKnown: this.#exporters.known,
       },
-      listeners: this.#listeners(),
+      listeners: this.#listeners().map(({ book: _, ...listener }) => listener),
       counters: this.#counters(),
       accountingGap: this.gap(),
+      books: { listeners: this.#listenerBooks(), exporters: this.#exporterBooks(SHOWN_BOOKS) },
       spool: this.#spool(minute),
       geo: this.#geo,
     }
@@ -371,6 +456,7 @@ export class Status implements Component {
       replayedSets: account.replayedSets,
       lost: account.lost,
       flows: account.flows,
+      slices: account.slices,
       shed: account.shedTotal,
       accepted: account.accepted,
       recovered: account.recovered,
@@ -534,9 +620,10 @@ export class Status implements Component {
     r.counter('lost_units_total', 'Estimated loss by sequence numbers, in units of each protocol.', [], () => [[{}, a.lost]])
     r.counter('flows_decoded_total', 'Flow records decoded.', [], () => [[{}, a.flows]])
     r.counter('flows_shed_total', 'Flow records given up.', ['reason'], () => SHEDS.map((reason) => [{ reason }, a.shed[reason]]))
-    r.counter('flows_stored_total', 'Flow records stored.', [], () => [[{}, a.stored]])
-    r.counter('flows_accepted_total', 'Flow records synced to the spool.', [], () => [[{}, a.accepted]])
-    r.counter('flows_recovered_total', 'Flow records that the spool held at the start.', [], () => [[{}, a.recovered]])
+    r.counter('flows_stored_total', 'Flow records stored, with their slices.', [], () => [[{}, a.stored]])
+    r.counter('slices_total', 'Rows beside the flows: parts of long flows in the minutes before their end.', [], () => [[{}, a.slices]])
+    r.counter('flows_accepted_total', 'Flow records synced to the spool, with their slices.', [], () => [[{}, a.accepted]])
+    r.counter('flows_recovered_total', 'Flow records that the spool held at the start, with their slices.', [], () => [[{}, a.recovered]])
     r.counter('flows_quarantined_total', 'Accepted flow records that were set aside.', ['reason'], () =>
       QUARANTINES.map((reason) => [{ reason }, a.quarantined[reason]]),
     )
@@ -578,8 +665,30 @@ export class Status implements Component {
     )
     r.gauge('exporters_known', 'Exporters heard since the start.', [], () => [[{}, this.#exporters.known]])
     r.gauge('exporters_live', 'Exporters heard in the last five minutes.', [], () => [[{}, this.#exporters.live(Date.now())]])
+    const samples = (label: string, books: BookStatus[]) =>
+      books.flatMap(({ name, counts }) =>
+        Object.entries(counts).map(([count, n]): [Record<string, string>, number] => [{ [label]: name, count }, n]),
+      )
+    const gaps = (label: string, books: BookStatus[]) =>
+      books.map(({ name, gap }): [Record<string, string>, number] => [{ [label]: name }, gap])
+    r.gauge('listener_book', 'What became of the datagrams of each listener.', ['listener', 'count'], () =>
+      samples('listener', this.#listenerBooks()),
+    )
+    r.gauge('listener_gap', 'What the books of a listener do not explain.', ['listener'], () => gaps('listener', this.#listenerBooks()))
+    r.gauge('exporter_book', 'What became of the datagrams, sets and flows of each exporter.', ['exporter', 'count'], () =>
+      samples('exporter', this.#exporterBooks(MAX_SERIES)),
+    )
+    r.gauge('exporter_gap', 'What the books of an exporter do not explain.', ['exporter'], () =>
+      gaps('exporter', this.#exporterBooks(MAX_SERIES)),
+    )
     r.counter('exporter_datagrams_total', 'Datagrams per exporter.', ['exporter'], () => this.#perExporter((e) => e.datagrams))
     r.counter('exporter_flows_total', 'Flow records per exporter.', ['exporter'], () => this.#perExporter((e) => e.flows))
+    r.counter('exporter_duplicates_total', 'Datagrams per exporter left out because they had come before.', ['exporter'], () =>
+      this.#perExporter((e) => e.duplicates),
+    )
+    r.counter('duplicates_forgotten_total', 'Datagrams whose copies could not be recognised: too many at once.', [], () => [
+      [{}, this.#ingest.forgottenDatagrams],
+    ])
     r.counter('exporter_lost_units_total', 'Estimated loss per exporter.', ['exporter'], () => this.#perExporter((e) => e.lost))
     r.gauge('exporter_skew_seconds', "Exporter's clock minus ours.", ['exporter'], () =>
       this.#perExporter((e) => (e.skew.skewMs === null ? null : e.skew.skewMs / 1000)),
@@ -588,9 +697,7 @@ export class Status implements Component {
   }
 
   /** One series per exporter for the first 256; the rest share the label `other`, so that senders cannot grow the page without end. */
-  #perExporter(
-    read: (exporter: { datagrams: number; flows: number; lost: number; skew: { skewMs: number | null } }) => number | null,
-  ): [Record<string, string>, number][] {
+  #perExporter(read: (exporter: Exporter) => number | null): [Record<string, string>, number][] {
     const samples: [Record<string, string>, number][] = []
     let other = 0
     let any = false
@@ -608,4 +715,10 @@ export class Status implements Component {
   }
 }
 
+function bookStatus(name: string, book: Book, gap: number): BookStatus {
+  return { name, gap, counts: Object.fromEntries(COUNTS.map((count) => [count, book[count]])) }
+}
+
+/** Of the books of exporters, as many are in the report; all 256 are in the metrics. */
+const SHOWN_BOOKS = 64
 const MAX_SERIES = 256

@@ -12,6 +12,7 @@ import {
   StorageError,
 } from '@weir/db/ingest'
 import type { Account, Shed } from './account.ts'
+import type { Book } from './book.ts'
 import type { Component } from './component.ts'
 import type { LatencyWindow } from './latency.ts'
 import type { Reporter } from './reporter.ts'
@@ -22,6 +23,8 @@ export interface Load {
   batch: FlowBatch
   firstMs: number
   marks: number[]
+  /** Whose rows they are, in runs. */
+  owners: { book: Book; rows: number }[]
 }
 
 export interface StoreSettings {
@@ -103,11 +106,16 @@ export class Store implements Component {
   /** Since when the database does not take writes, epoch milliseconds; null while it does. */
   downSinceMs: number | null = null
   downReason = ''
+  /** SQLSTATE of the latest refusal while it does not; null when the server said none. */
+  downState: string | null = null
   /** Latest `time` among stored flows, epoch milliseconds. */
   newestFlowMs: number | null = null
   /** Duration of the last transaction, and how many are under way. */
   lastWriteMs = 0
   writing = 0
+  #lastWriteAtMs = 0
+  /** When the attempts under way began. */
+  readonly #attempts = new Set<{ beganMs: number }>()
 
   constructor(pool: Pool, settings: StoreSettings, account: Account, latency: LatencyWindow, reporter: Reporter) {
     this.#pool = pool
@@ -134,6 +142,11 @@ export class Store implements Component {
   /** Flows encoded and not yet accepted. */
   get staged(): number {
     return this.#stagedRows
+  }
+
+  /** 0–1: how much of the memory for flows that wait for the spool's disk is taken. */
+  get stagedShare(): number {
+    return this.#staging / this.#maxLoads
   }
 
   /** Flows accepted and not yet stored. */
@@ -201,9 +214,15 @@ export class Store implements Component {
     return load
   }
 
-  /** Note that the filling batch took a flow. */
-  took(load: Load, receivedMs: number): void {
-    this.#stagedRows++
+  /** Note that the filling batch took a flow, as `rows` rows: the flow and its slices. */
+  took(load: Load, receivedMs: number, rows: number, book: Book): void {
+    this.#stagedRows += rows
+    this.#account.slices += rows - 1
+    book.slices += rows - 1
+    book.staged += rows
+    const run = load.owners.at(-1)
+    if (run?.book === book) run.rows += rows
+    else load.owners.push({ book, rows })
     const { marks } = load
     const last = marks.length - 2
     if (last >= 0 && receivedMs - (marks[last] ?? 0) < MARK_MS) marks[last + 1] = (marks[last + 1] ?? 0) + 1
@@ -232,6 +251,11 @@ export class Store implements Component {
       const frame = await spool.append({ rows, receivedMs: load.firstMs, body: batch.body(), lengths: batch.lengths(), keep })
       this.#account.accepted += rows
       this.#stagedRows -= rows
+      for (const run of load.owners) {
+        run.book.staged -= run.rows
+        run.book.accepted += run.rows
+      }
+      load.owners = []
       if (keep) this.#kept.set(frame, load)
       else this.#release(load)
       this.#wakeWriters()
@@ -240,6 +264,11 @@ export class Store implements Component {
       const reason = error instanceof SpoolRefusedError ? error.reason : 'spool_io_error'
       this.#account.shed[reason] += rows
       this.#stagedRows -= rows
+      for (const run of load.owners) {
+        run.book.staged -= run.rows
+        run.book.shed += run.rows
+      }
+      load.owners = []
       this.#release(load)
       if (!(error instanceof SpoolRefusedError)) this.#reporter.limited('error', 'spool', { err: error }, 'a frame could not be packed')
     } finally {
@@ -252,7 +281,7 @@ export class Store implements Component {
     if (idle !== undefined) return idle
     if (this.#loads >= this.#maxLoads) return null
     this.#loads++
-    return { batch: new FlowBatch({ rows: this.#batchRows, bytes: this.#batchBytes }), firstMs: 0, marks: [] }
+    return { batch: new FlowBatch({ rows: this.#batchRows, bytes: this.#batchBytes }), firstMs: 0, marks: [], owners: [] }
   }
 
   #release(load: Load): void {
@@ -316,10 +345,12 @@ export class Store implements Component {
     this.writing++
     try {
       for (let attempt = 1; !this.#abandon; attempt++) {
+        const under = { beganMs: performance.now() }
+        this.#attempts.add(under)
         try {
-          const began = performance.now()
           const result = await writer.writeFrames(frames)
-          this.lastWriteMs = performance.now() - began
+          this.lastWriteMs = performance.now() - under.beganMs
+          this.#lastWriteAtMs = performance.now()
           this.#account.stored += result.rows + result.replayedRows
           for (const reason of QUARANTINE_REASONS) this.#account.quarantined[reason] += result.quarantined[reason]
           this.#account.batches++
@@ -339,12 +370,23 @@ export class Store implements Component {
             await this.#giveUp(writer, spool, frames, error)
             return
           } else this.#reporter.limited('error', 'refused', { err: error, flows: rows }, 'the database refuses flows; tried again')
+          this.#attempts.delete(under)
           await this.#sleep(backoffMs(attempt))
+        } finally {
+          this.#attempts.delete(under)
         }
       }
     } finally {
       this.writing--
     }
+  }
+
+  /** The longest attempt to store something that is under way or ended within `withinMs`, milliseconds. */
+  slowestWriteMs(withinMs: number): number {
+    const now = performance.now()
+    let slowest = now - this.#lastWriteAtMs <= withinMs ? this.lastWriteMs : 0
+    for (const { beganMs } of this.#attempts) slowest = Math.max(slowest, now - beganMs)
+    return slowest
   }
 
   /** Nothing helps against this refusal: alone if there were others, into the quarantine if not. */
@@ -397,6 +439,7 @@ export class Store implements Component {
 
   #down(error: unknown): void {
     this.downReason = error instanceof Error ? error.message : String(error)
+    this.downState = error instanceof StorageError ? error.sqlstate : null
     if (this.downSinceMs === null) {
       this.downSinceMs = Date.now()
       this.#reporter.log.error({ err: error }, 'the database does not take flows; they are kept in the spool and tried again')
@@ -415,6 +458,7 @@ export class Store implements Component {
     const seconds = Math.round((Date.now() - this.downSinceMs) / 1000)
     this.downSinceMs = null
     this.downReason = ''
+    this.downState = null
     this.#reporter.log.info({ seconds, waiting: this.waiting }, 'the database takes flows again')
   }
 

@@ -8,11 +8,12 @@ import { keys, type Params } from './keys.ts'
 export const MOVING_GC_MS = 60_000
 
 /** `GET /api/v1/top`. The previous answer stays on screen while the next one is fetched. */
-export function useTop(dimension: Dimension, params: Params, options: { limit?: number; enabled?: boolean } = {}) {
+export function useTop(dimension: Dimension, params: Params, options: { limit?: number; peak?: boolean; enabled?: boolean } = {}) {
   const limit = options.limit ?? 10
+  const asked = options.peak === true ? { ...params, peak: 'true' } : params
   return useQuery({
-    queryKey: keys.top.of(dimension, limit, params),
-    queryFn: ({ signal }) => fetchJson<TopAnswer>('/api/v1/top', { params: { ...params, dimension, limit }, signal }),
+    queryKey: keys.top.of(dimension, limit, asked),
+    queryFn: ({ signal }) => fetchJson<TopAnswer>('/api/v1/top', { params: { ...asked, dimension, limit }, signal }),
     placeholderData: keepPreviousData,
     gcTime: MOVING_GC_MS,
     enabled: options.enabled ?? true,

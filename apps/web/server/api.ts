@@ -33,6 +33,7 @@ import {
   SEVERITIES,
   SimulateBody,
   Simulation,
+  StorageAnswer,
   SuppressionShape,
   SuppressionsAnswer,
   TestMessage,
@@ -271,6 +272,7 @@ const SHARED = {
   GraphAnswer,
   ExportersAnswer,
   HealthAnswer,
+  StorageAnswer,
 }
 /** Components of the OpenAPI document by name. */
 export const COMPONENTS: Readonly<Record<string, z.ZodType>> = SHARED
@@ -295,6 +297,14 @@ export const API = {
       limit: whole(1, 1_000)
         .optional()
         .meta(wholeMeta(1, 1_000, 10, 'How many rows.')),
+      peak: z
+        .enum(['true', 'false'])
+        .transform((text) => text === 'true')
+        .optional()
+        .meta({
+          description: 'Tell each row’s greatest minute (`peakBytes`, scaled) where it is known. Default false.',
+          override: { type: 'boolean' },
+        }),
     }),
     answer: TopAnswer,
   },
@@ -604,6 +614,11 @@ export const API = {
     summary: 'What became of a test message',
     path: z.object({ id }),
     answer: TestMessage,
+  },
+  'GET /api/v1/storage': {
+    tag: 'system',
+    summary: 'What each table takes, how fast it grows, and what it comes to',
+    answer: StorageAnswer,
   },
   'GET /api/v1/exporters': {
     tag: 'inventory',

@@ -1,20 +1,26 @@
 import type { Pool, PoolClient } from './connection.ts'
 import { type Engine, readEngine } from './engine.ts'
 import { StorageError, sqlstate } from './errors.ts'
-import { addPending, compact, compactDue, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
+import { compact, compactDue } from './maintain/compact.ts'
+import { readFloors, syncFloors } from './maintain/floor.ts'
+import { addPending, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
 import { refreshLate, refreshRange } from './maintain/late.ts'
 import { dropExpired, makePartitionsAhead, readRetention, syncRetentionPolicies } from './maintain/retention.ts'
+import { recordSizes } from './maintain/sizes.ts'
 import { analyzeParent } from './maintain/statistics.ts'
-import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS } from './rollups.ts'
+import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, rawSums, rollsUp } from './rollups.ts'
 
 export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
+
+/** `timescale`: a round works on late ranges for this long; the next goes on. */
+const LATE_BUDGET_MS = 10_000
 
 const LOCK = `hashtextextended('weir maintain', 0)`
 
 export interface MaintainOptions {
   /** The clock that decides what is due, closed and expired. Default: now. */
   now?: Date
-  /** Fold everything, due or not: before a shutdown, an export, a test's look. */
+  /** Fold everything, due or not, and refresh all that is late: before a shutdown, after an import, for a test's look. */
   force?: boolean
 }
 
@@ -71,13 +77,15 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
           const done = await foldDue(client, level, now, options.force ?? false)
           if (done) report.folds.push(done)
         }
-        for (const level of ['1h', '1d'] as const) report.bucketsCompacted += await compactDue(client, level, now)
+        for (const level of ['1h', '1d'] as const) report.bucketsCompacted += await compactDue(client, level, now, await readFloors(client))
         report.dropped = await dropExpired(client, now, await readRetention(client))
         report.analyzed = await analyzeParent(client)
       } else {
-        report.refreshed = await refreshLate(client, now)
+        report.refreshed = await refreshLate(client, now, options.force ? Number.POSITIVE_INFINITY : LATE_BUDGET_MS)
+        await syncFloors(client, await readFloors(client))
         report.policiesChanged = await syncRetentionPolicies(client, await readRetention(client))
       }
+      await recordSizes(client, engine, now)
     } finally {
       await client.query(`select pg_advisory_unlock(${LOCK})`).catch(() => undefined)
     }
@@ -160,6 +168,7 @@ async function deleteInPostgres(client: PoolClient, exporterIds: readonly number
   // Minutes that are not yet in hours go up first, in transactions of their own: the parts below must find their buckets' partitions.
   const now = new Date()
   for (const level of [0, 1, 2] as const) await foldDue(client, level, now, true)
+  const floors = await readFloors(client)
   return transaction(client, async () => {
     const part = await nextFold(client)
     const bucket = `date_bin('60 seconds', f.time, '2000-01-01 00:00:00+00')`
@@ -170,13 +179,15 @@ async function deleteInPostgres(client: PoolClient, exporterIds: readonly number
     )
     const minutes = touched.rows.map((r) => r.bucket)
     if (minutes.length > 0) {
-      for (const { name, dims } of ROLLUPS) {
+      for (const rollup of ROLLUPS) {
+        const { name, dims } = rollup
         const columns = dims.map((dim) => `f.${dim}`).join(', ')
-        const sums = ['f.bytes', 'f.packets', 'weir_scaled(f.bytes, f.sampling_rate)', 'weir_scaled(f.packets, f.sampling_rate)']
         await client.query(
           `insert into ${name}_1m_data (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
-           select ${bucket}, ${columns}, -count(*), ${sums.map((sum) => `-${boundedSum(sum)}`).join(', ')}, $2 from flow f
-           where f.exporter_id = any($1) and f.event_kind is null and f.batch not in (select id from rollup_pending where level = 0)
+           select ${bucket}, ${columns}, ${rawSums('f.')
+             .map((sum) => `-(${sum})`)
+             .join(', ')}, $2 from flow f
+           where f.exporter_id = any($1) and ${rollsUp(rollup, 'f.')} and f.batch not in (select id from rollup_pending where level = 0)
            group by 1, ${columns}`,
           [exporterIds, part],
         )
@@ -191,13 +202,22 @@ async function deleteInPostgres(client: PoolClient, exporterIds: readonly number
       for (const level of ROLLUP_LEVELS) {
         const width = LEVEL_SECONDS[level] * 1000
         const buckets = [...new Set(times.map((time) => Math.floor(time / width) * width))].map((time) => new Date(time))
-        await compact(client, level, buckets)
+        await compact(client, level, buckets, floors)
       }
     }
-    const flows = await client.query('delete from flow where exporter_id = any($1)', [exporterIds])
+    const flows = await countOf(client, exporterIds)
+    await client.query('delete from flow where exporter_id = any($1)', [exporterIds])
     const exporters = await client.query('delete from exporter where id = any($1)', [exporterIds])
-    return { flows: flows.rowCount ?? 0, exporters: exporters.rowCount ?? 0 }
+    return { flows, exporters: exporters.rowCount ?? 0 }
   })
+}
+
+/** Flows of exporters; slices are none. */
+async function countOf(client: PoolClient, exporterIds: readonly number[]): Promise<number> {
+  const { rows } = await client.query<{ n: string }>('select count(*) as n from flow where exporter_id = any($1) and slice is null', [
+    exporterIds,
+  ])
+  return Number(rows[0]?.n ?? 0)
 }
 
 async function deleteInTimescale(client: PoolClient, exporterIds: readonly number[], now: Date): Promise<DeleteReport> {
@@ -210,10 +230,11 @@ async function deleteInTimescale(client: PoolClient, exporterIds: readonly numbe
   try {
     // Rows in compressed chunks are unpacked to be deleted, and the default limit is meant for accidents.
     await client.query('set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0')
-    const flows = await client.query('delete from flow where exporter_id = any($1)', [exporterIds])
+    const flows = await countOf(client, exporterIds)
+    await client.query('delete from flow where exporter_id = any($1)', [exporterIds])
     const exporters = await client.query('delete from exporter where id = any($1)', [exporterIds])
     await client.query('commit')
-    report = { flows: flows.rowCount ?? 0, exporters: exporters.rowCount ?? 0 }
+    report = { flows, exporters: exporters.rowCount ?? 0 }
   } catch (error) {
     await client.query('rollback').catch(() => undefined)
     throw error

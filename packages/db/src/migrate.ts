@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { type Engine, readEngine } from './engine.ts'
 import { messageOf, StorageError, sqlstate } from './errors.ts'
@@ -160,7 +161,9 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions, log: (l
   for (const migration of migrations) {
     if (done.has(migration.number)) continue
     const sql = migration.sql[engine]
+    const quiet = engine === 'timescale' && QUIET.test(sql)
     try {
+      if (quiet) await restJobs(client)
       await client.query('begin')
       await client.query(sql)
       if (migration.number === FIRST) {
@@ -175,8 +178,10 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions, log: (l
         checksum(sql),
       ])
       await client.query('commit')
+      if (quiet) await wakeJobs(client)
     } catch (error) {
       await client.query('rollback').catch(() => undefined)
+      if (quiet) await wakeJobs(client).catch(() => undefined)
       throw new StorageError(`migration ${label(migration)} failed: ${messageOf(error)}`, {
         code: 'migration-failed',
         remedy: remedyFor(error),
@@ -187,6 +192,36 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions, log: (l
     log(`migrated ${label(migration)}`)
   }
   return { engine, reason, applied }
+}
+
+/** The line in a migration's SQL that asks for quiet: it replaces what background jobs of TimescaleDB work on. */
+const QUIET = /^-- weir: quiet$/m
+const POLICIES = `timescaledb_information.jobs where proc_name in ('policy_refresh_continuous_aggregate', 'policy_retention', 'policy_compression')`
+/** A job gets this long to end by itself; then it is cancelled, and its next run does the work. */
+const JOB_GRACE_MS = 5_000
+const JOB_MOST_MS = 60_000
+
+/** Let no policy start, and wait for those that run: meeting one, a migration fails with a deadlock or "tuple concurrently deleted". */
+async function restJobs(client: pg.Client): Promise<void> {
+  await client.query(`select alter_job(job_id, scheduled => false) from ${POLICIES}`)
+  const begin = performance.now()
+  for (;;) {
+    const waited = performance.now() - begin
+    const { rows } = await client.query<{ pid: number }>(
+      `select pid, case when $1 then pg_cancel_backend(pid) end from pg_stat_activity
+       where datname = current_database() and backend_type <> 'client backend' and application_name ~ '[[0-9]+]$'`,
+      [waited > JOB_GRACE_MS],
+    )
+    // Two looks: one that was just being started may not show itself yet.
+    if (rows.length === 0 && waited > 200) return
+    if (waited > JOB_MOST_MS) throw new Error('a background job of TimescaleDB does not end')
+    await sleep(100)
+  }
+}
+
+/** Let the policies start again; also those that an earlier attempt left resting. */
+async function wakeJobs(client: pg.Client): Promise<void> {
+  await client.query(`select alter_job(job_id, scheduled => true) from ${POLICIES} and not scheduled`)
 }
 
 /** The migration that makes the table `setting`. */

@@ -36,7 +36,7 @@ export interface Config {
 
 /**
  * One detector: a state of plain data (Maps, Sets, typed arrays: a snapshot needs no code) and what it does with each input.
- * `record` sees each record once, `settled` each conversation when its opener and outcome are known, `closed` when it is over,
+ * `record` sees each conversation from one exporter, `sighted` every record of every exporter (for what belongs to an exporter), `settled` each conversation when its opener and outcome are known, `closed` when it is over,
  * `tick` comes every 10 s of data time.
  */
 export interface Detector {
@@ -44,6 +44,7 @@ export interface Detector {
   state: unknown
   /** `mine` is the direction of the conversation that the record belongs to, itself included; `other` the opposite one so far. */
   record?(event: FlowEvent, now: number, mine: Direction, other: Direction): void
+  sighted?(event: FlowEvent, now: number): void
   settled?(attempt: Attempt, now: number): void
   closed?(attempt: Attempt, now: number): void
   tick?(now: number): void

@@ -134,7 +134,9 @@ export class Engine {
     }
     const { exporters } = shared
     if (exporters !== undefined && exporters.size < EXPORTER_LIMIT && !exporters.has(event.exporter)) exporters.set(event.exporter, now)
-    if (this.#duplicate(event, now)) return
+    for (const detector of this.#detectors) detector.sighted?.(event, now)
+    // A witness tells what another exporter saw of a conversation that was judged already.
+    if (event.witness === true || this.#duplicate(event, now)) return
     const trust = this.telemetry.exporters.get(event.exporter)
     if (trust !== undefined) for (const address of [event.src, event.dst]) this.#suspect(address, trust, now)
     const { conversation, forward } = track(shared.conversations, event, now)

@@ -37,6 +37,8 @@ export interface FlowEvent {
   dstCountry: string
   srcAs: number
   dstAs: number
+  /** The conversation is counted from another exporter; absent: it is not. */
+  witness?: boolean
 }
 
 /** Packets and octets scaled by the sampling rate; an unknown rate counts once. */

@@ -158,7 +158,7 @@ export async function importFile(
     writing.add(work)
   }
   const store = async (chunk: Parameters<typeof writeImportChunk>[2], tell: typeof say, name: string) => {
-    const rows = chunk.batch.rows
+    const rows = chunk.batch.rows - chunk.batch.slices
     try {
       return { stored: (await writeImportChunk(pool, engine, chunk)) ? rows : 0, refused: 0 }
     } catch (error) {

@@ -9,7 +9,7 @@ import type { Enrichment } from '../enrich/enrich.ts'
  *
  *   float64 × 9 per event: start, end, received (epoch ms), bytes, packets, in_if, out_if, src_as, dst_as
  *   int32 × 8 per event:   src_port, dst_port, proto, tcp_flags, icmp_type, etype, sampling_rate, exporter id
- *   uint8 × 40 per event:  source address 16, destination address 16, their lengths 2, countries 2 + 2, unused 2
+ *   uint8 × 40 per event:  source address 16, destination address 16, their lengths 2, countries 2 + 2, witness 1, unused 1
  */
 
 export const BLOCK_EVENTS = 1_024
@@ -80,6 +80,7 @@ export class EventBlock {
     for (let k = 0; k < dstAddr.length; k++) octets[o + 16 + k] = dstAddr.bytes[k] ?? 0
     octets[o + 32] = srcAddr.length
     octets[o + 33] = dstAddr.length
+    octets[o + 38] = context.witness ? 1 : 0
     for (let k = 0; k < 2; k++) {
       octets[o + 34 + k] = context.srcCountry.length === 2 ? context.srcCountry.charCodeAt(k) : 0
       octets[o + 36 + k] = context.dstCountry.length === 2 ? context.dstCountry.charCodeAt(k) : 0
@@ -115,6 +116,7 @@ export class EventBlock {
       dst: this.#address(o + 16, this.#octets[o + 33] ?? 0),
       srcCountry: this.#country(o + 34),
       dstCountry: this.#country(o + 36),
+      witness: this.#octets[o + 38] === 1,
     }
   }
 

@@ -31,6 +31,7 @@ describe('a block of events', () => {
       dstAs: -1,
       srcCountry: 'DE',
       dstCountry: '',
+      witness: true,
     }
     parseAddress('192.0.2.1', record.srcAddr)
     parseAddress('2001:db8::7', record.dstAddr)
@@ -65,6 +66,7 @@ describe('a block of events', () => {
       outIf: -1,
       srcCountry: 'DE',
       dstCountry: '',
+      witness: true,
       srcAs: 4_200_000_000,
       dstAs: -1,
     })

@@ -122,10 +122,11 @@ export function messagesFor(change: Change, settings: NotificationSettings): Out
     sentence: anomaly.finding.why,
     url: settings.publicUrl === null ? null : `${settings.publicUrl}/anomalies/${encodeURIComponent(anomaly.id)}`,
   }
-  return channelsOf(klass, settings).map((channel) => ({ kind, class: klass, channel, payload }))
+  return channelsFor(klass, settings).map((channel) => ({ kind, class: klass, channel, payload }))
 }
 
-function channelsOf(klass: 'page' | 'ticket', settings: NotificationSettings): string[] {
+/** The channels that want messages of a class. */
+export function channelsFor(klass: 'page' | 'ticket', settings: NotificationSettings): string[] {
   const channels = settings.webhooks.filter((hook) => hook.classes.includes(klass)).map((hook) => `webhook:${hook.name}`)
   if (settings.email !== null && settings.email[klass].length > 0) channels.push('email')
   return channels
@@ -148,7 +149,7 @@ export function alertMessages(alert: AlertMessage, settings: NotificationSetting
         ? null
         : `${settings.publicUrl}/blocks${alert.block === null ? '' : `/${encodeURIComponent(alert.block.id)}`}`,
   }
-  return channelsOf('page', settings).map((channel) => ({ kind: alert.phase, class: 'page', channel, payload }))
+  return channelsFor('page', settings).map((channel) => ({ kind: alert.phase, class: 'page', channel, payload }))
 }
 
 const ATTEMPTS = 10

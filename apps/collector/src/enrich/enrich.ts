@@ -18,6 +18,8 @@ export interface Enrichment {
   /** ISO 3166-1 alpha-2, '' unknown or private. */
   srcCountry: string
   dstCountry: string
+  /** The conversation is counted from another exporter. */
+  witness: boolean
 }
 
 /** RFC 6793: stands where a four-octet AS number did not fit, and names nobody. */
@@ -35,6 +37,7 @@ export class Enricher {
     dstAs: -1,
     srcCountry: '',
     dstCountry: '',
+    witness: false,
   }
   /** Addresses looked up, and those that a country is known for. Private ones count as looked up. */
   lookups = 0
@@ -48,6 +51,7 @@ export class Enricher {
   enrich(record: Omit<FlowRecord, 'type'>, exporterId: number, correctionMs: number): Enrichment {
     const context = this.#context
     context.exporterId = exporterId
+    context.witness = false
     context.timeMs = houseTime(record.endMs, record.startMs, correctionMs, record.receivedMs)
     context.durationMs = durationMs(record.startMs, record.endMs)
     context.servicePort = servicePort(record.proto, record.srcPort, record.dstPort)

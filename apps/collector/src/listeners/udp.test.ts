@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Book } from '../book.ts'
 import { Reporter } from '../reporter.ts'
 import { ListenError, UdpListener, type UdpSettings } from './udp.ts'
 
@@ -13,6 +14,7 @@ function listener(settings: Partial<UdpSettings>, receive: (d: Buffer, a: string
   const made = new UdpListener(
     { name: 'netflow', key: 'WEIR_NETFLOW_PORT', port: 0, host: '0.0.0.0', receiveBufferBytes: 1 << 20, ...settings },
     reporter,
+    new Book(),
     receive,
   )
   open.push(made)

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import type { Book } from '../book.ts'
 import type { Component } from '../component.ts'
 import type { Reporter } from '../reporter.ts'
 
@@ -52,6 +53,8 @@ const QUIET_MS = 20
 /** One UDP port, on IPv4 and IPv6. Receives and counts; what a datagram means is not its business. */
 export class UdpListener implements Component {
   readonly name: string
+  /** What becomes of its datagrams; written by whoever takes them. */
+  readonly book: Book
   datagrams = 0
   octets = 0
   readonly #settings: UdpSettings
@@ -60,10 +63,11 @@ export class UdpListener implements Component {
   #sockets: Socket[] = []
   #granted = 0
 
-  constructor(settings: UdpSettings, reporter: Reporter, receive: Receive) {
+  constructor(settings: UdpSettings, reporter: Reporter, book: Book, receive: Receive) {
     this.name = settings.name
     this.#settings = settings
     this.#reporter = reporter
+    this.book = book
     this.#receive = receive
   }
 

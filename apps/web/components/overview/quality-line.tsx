@@ -1,6 +1,7 @@
 'use client'
 import type { ExportersAnswer, HealthAnswer } from '@weir/db/contracts'
 import { CircleAlert, TriangleAlert } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { useTop } from '../../data/use-top.ts'
 import { useView } from '../../data/view.ts'
 import { dateTime, duration, rollup, sampling } from '../format.ts'
@@ -81,24 +82,50 @@ function Hint({ badge, hint, tone = 'neutral' }: { badge: string; hint: string; 
   )
 }
 
-/** What the health checks complain about, with their remedy, above everything else. Nothing when all is well. */
+/** Alerts that say the same as a check, and more exactly: the check is then left out. */
+const COVERED: Readonly<Record<string, readonly string[]>> = {
+  storing: ['db_unreachable', 'db_no_space'],
+  spool: ['spool_full', 'spool_io_error', 'ingest_lag', 'queue'],
+  kernel: ['kernel_drops'],
+  unreadable: ['malformed', 'malformed_lasting'],
+  accounting: ['accounting_gap'],
+  quarantine: ['quarantined', 'frame_isolated'],
+  exporters: ['exporter_silent'],
+  clocks: ['exporter_clock_skew'],
+}
+
+/** The alerts that are on and what the health checks complain about, with their remedy, above everything else. Nothing when all is well. */
 export function Complaints({ health }: { health: HealthAnswer | undefined }) {
-  const checks = (health?.checks ?? []).filter((check) => check.state !== 'ok')
-  if (checks.length === 0) return null
+  const alerts = health?.alerts ?? []
+  const named = new Set(alerts.map((alert) => alert.name))
+  const checks = (health?.checks ?? []).filter(
+    (check) => check.state !== 'ok' && !(COVERED[check.name] ?? []).some((alert) => named.has(alert)),
+  )
+  if (alerts.length + checks.length === 0) return null
   return (
     <ul aria-label="Health" className="flex flex-col gap-px overflow-hidden rounded-lg border border-border bg-border">
-      {checks.map((check) => {
-        const fail = check.state === 'fail'
-        const Icon = fail ? CircleAlert : TriangleAlert
-        return (
-          <li key={check.name} className="flex items-start gap-2.5 bg-surface px-4 py-2.5 text-[13px]">
-            <Icon aria-hidden className={fail ? 'mt-0.5 size-4 shrink-0 text-critical' : 'mt-0.5 size-4 shrink-0 text-warn'} />
-            <p className="min-w-0 break-words">
-              <span className="font-medium">{check.name}</span> <span className="text-muted">{check.message}</span>
-            </p>
-          </li>
-        )
-      })}
+      {alerts.map((alert) => (
+        <Complaint key={`${alert.name} ${alert.subject}`} name={alert.name} critical={alert.severity === 'page'}>
+          {alert.sentence} <span className="whitespace-nowrap">Since {dateTime(Date.parse(alert.since))}.</span>
+        </Complaint>
+      ))}
+      {checks.map((check) => (
+        <Complaint key={check.name} name={check.name} critical={check.state === 'fail'}>
+          {check.message}
+        </Complaint>
+      ))}
     </ul>
+  )
+}
+
+function Complaint({ name, critical, children }: { name: string; critical: boolean; children: ReactNode }) {
+  const Icon = critical ? CircleAlert : TriangleAlert
+  return (
+    <li className="flex items-start gap-2.5 bg-surface px-4 py-2.5 text-[13px]">
+      <Icon aria-hidden className={critical ? 'mt-0.5 size-4 shrink-0 text-critical' : 'mt-0.5 size-4 shrink-0 text-warn'} />
+      <p className="min-w-0 break-words">
+        <span className="font-medium">{name}</span> <span className="text-muted">{children}</span>
+      </p>
+    </li>
   )
 }

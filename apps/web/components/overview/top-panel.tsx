@@ -168,7 +168,7 @@ function More({ spec, title, side, view }: { spec: PanelSpec; title: string; sid
 
 function MoreContent({ spec, title, side, view }: { spec: PanelSpec; title: string; side: Dimension; view: View }) {
   const [search, setSearch] = useState('')
-  const answer = useTop(side, view.params(), { limit: 100 })
+  const answer = useTop(side, view.params(), { limit: 100, peak: true })
   const data = answer.data
   const gaps = useGaps(view)
   const seconds = data === undefined ? 1 : coveredSeconds(data, view.anchor, gaps.current)
@@ -197,6 +197,22 @@ function MoreContent({ spec, title, side, view }: { spec: PanelSpec; title: stri
       align: 'right',
       sort: (row) => row.bytes,
       cell: (row) => rate('bits', toRate('bits', row.bytes, seconds)),
+    },
+    {
+      id: 'peak',
+      header: 'Peak bit/s',
+      title: 'In the greatest minute of the window',
+      align: 'right',
+      hideBelow: 'md',
+      sort: (row) => row.peakBytes ?? -1,
+      cell: (row) =>
+        typeof row.peakBytes === 'number' ? (
+          rate('bits', toRate('bits', row.peakBytes, 60))
+        ) : (
+          <span className="text-muted" title="Minutes are no longer kept for all of this window, or too many would have to be read">
+            –
+          </span>
+        ),
     },
     {
       id: 'bytes',
@@ -235,11 +251,11 @@ function MoreContent({ spec, title, side, view }: { spec: PanelSpec; title: stri
   const save = (): void => {
     if (data === undefined) return
     const text = csv(
-      ['rank', 'key', 'label', 'bytes', 'packets', 'flows', `share_of_${data.metric}`],
+      ['rank', 'key', 'label', 'bytes', 'packets', 'flows', `share_of_${data.metric}`, 'peak_minute_bytes'],
       [
-        ...rows.map((row) => [row.rank, row.key, row.label, row.bytes, row.packets, row.flows, row.share]),
-        [null, null, 'rest', data.rest.bytes, data.rest.packets, data.rest.flows, data.rest.share],
-        [null, null, 'total', data.total.bytes, data.total.packets, data.total.flows, 1],
+        ...rows.map((row) => [row.rank, row.key, row.label, row.bytes, row.packets, row.flows, row.share, row.peakBytes ?? null]),
+        [null, null, 'rest', data.rest.bytes, data.rest.packets, data.rest.flows, data.rest.share, null],
+        [null, null, 'total', data.total.bytes, data.total.packets, data.total.flows, 1, null],
       ],
     )
     download(`weir-${side}-${data.from.slice(0, 16).replace(/[:T]/g, '')}.csv`, 'text/csv', text)
@@ -252,6 +268,10 @@ function MoreContent({ spec, title, side, view }: { spec: PanelSpec; title: stri
         <>
           {view.range.label}
           {view.filter === '' ? '' : ` · ${view.filter}`}
+          {data?.floor === undefined
+            ? ''
+            : ` · each may lack up to ${bytes(data.floor.bytesPerDay)} a day, which is in ${data.floor.exactTotal ? 'All others' : 'no row'}`}
+          {data?.witnesses === undefined || data.witnesses.flows === 0 ? '' : ' · counts what each exporter saw'}
         </>
       }
       actions={
@@ -312,6 +332,7 @@ function Sum({
         {name}
       </th>
       <td className={cell}>{rate('bits', toRate('bits', sums.bytes, seconds))}</td>
+      <td className={cn(cell, 'max-md:hidden')} />
       <td className={cn(cell, 'max-md:hidden')}>{bytes(sums.bytes)}</td>
       <td className={cn(cell, 'max-sm:hidden')}>{packetsPerSecond(sums.packets / seconds)}</td>
       <td className={cn(cell, 'max-sm:hidden')}>{count(sums.flows)}</td>

@@ -4,7 +4,7 @@ import { inTransaction } from './store.ts'
 /** A message that is due. */
 export interface DueNotification {
   id: number
-  /** What it is about: an anomaly's id, or `block-alert-<n>`. */
+  /** What it is about: an anomaly's id, `block-alert-<n>` or `alert-<n>`. */
   about: string
   kind: string
   class: 'page' | 'ticket'
@@ -40,7 +40,7 @@ export async function deliverDue(
      from (select id from notification where sent_at is null and failed_at is null and due_at <= coalesce($1::timestamptz, now())
        order by class, due_at limit $3 for update skip locked) due
      where n.id = due.id
-     returning n.id::text as id, coalesce(n.anomaly_id, 'block-alert-' || n.alert_id) as about, n.kind, n.class, n.channel, n.payload, n.attempts`,
+     returning n.id::text as id, coalesce(n.anomaly_id, 'block-alert-' || n.alert_id, 'alert-' || n.system_alert_id) as about, n.kind, n.class, n.channel, n.payload, n.attempts`,
     [options.now ?? null, (options.holdMs ?? 60_000) / 1000, options.limit ?? 20],
   )
   await Promise.all(

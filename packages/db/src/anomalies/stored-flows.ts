@@ -23,6 +23,8 @@ export interface StoredFlow {
   dstCountry: string
   srcAs: number
   dstAs: number
+  /** Its conversation was counted from another exporter. */
+  witness: boolean
 }
 
 const PAGE = 10_000
@@ -30,8 +32,8 @@ const SELECT = `select (extract(epoch from f.time) * 1000)::float8 as t, f.durat
     host(f.src_addr) as s, host(f.dst_addr) as d, coalesce(f.src_port, -1), coalesce(f.dst_port, -1), coalesce(f.proto, -1),
     coalesce(f.tcp_flags, -1), coalesce(f.icmp_type, -1), coalesce(f.etype, -1), coalesce(f.sampling_rate, 0), f.exporter_id,
     coalesce(f.in_if, -1)::float8, coalesce(f.out_if, -1)::float8, coalesce(f.src_country, ''), coalesce(f.dst_country, ''),
-    coalesce(f.src_as, -1)::float8, coalesce(f.dst_as, -1)::float8
-  from flow f where f.time >= $1 and f.time < $2 and f.event_kind is null`
+    coalesce(f.src_as, -1)::float8, coalesce(f.dst_as, -1)::float8, coalesce(f.witness, false)
+  from flow f where f.time >= $1 and f.time < $2 and f.event_kind is null and f.slice is not true`
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 const number = (value: unknown): number => (typeof value === 'number' ? value : -1)
@@ -82,6 +84,7 @@ export async function* readStoredFlows(pool: Pool, from: Date, to: Date): AsyncG
           dstCountry: text(r[17]),
           srcAs: number(r[18]),
           dstAs: number(r[19]),
+          witness: r[20] === true,
         }
       })
       if (rows.length < PAGE) break

@@ -121,7 +121,8 @@ async function matchedRate(client: PoolClient, block: BlockRow, now: Date): Prom
   const { rows } = await client.query<{ rate: number | null }>(
     `select (sum(weir_scaled(bytes, sampling_rate)) / greatest(1, extract(epoch from max(time) - min(time)
        + make_interval(secs => avg(duration_ms) / 1000))))::float8 as rate
-     from flow where time > ${p.addTime(now.getTime() - 300_000)} and event_kind is null and ${matchSql(block.intent.match, p)}`,
+     from flow where time > ${p.addTime(now.getTime() - 300_000)} and event_kind is null and slice is null and witness is not true
+       and ${matchSql(block.intent.match, p)}`,
     p.values,
   )
   return rows[0]?.rate ?? null
@@ -499,7 +500,7 @@ async function leaksOf(
      from (select exporter_id, out_if, sum(weir_scaled(bytes, sampling_rate) * ${part(time(at.start))})::float8 as bytes,
          sum(weir_scaled(bytes, sampling_rate) * ${part(time(at.fresh))})::float8 as fresh, max(time) as last,
          to_timestamp(max(time_received_ns) / 1e9) as received
-       from flow where time > ${time(at.from)}${at.to === null ? '' : ` and time <= ${time(at.to)}`} and event_kind is null and (${behind})
+       from flow where time > ${time(at.from)}${at.to === null ? '' : ` and time <= ${time(at.to)}`} and event_kind is null and slice is null and (${behind})
          -- What the exporter itself says it dropped has not passed it (RFC 7270, element 89: 10xxxxxx).
          and (forwarding_status is null or (forwarding_status::int >> 6) <> 2)
          and ${matchSql(block.intent.match, p)} group by 1, 2) f

@@ -194,7 +194,8 @@ function parts(
   const time = (at: Date) => p.addTime(at.getTime())
   return {
     p,
-    within: () => `time >= ${time(history.from)} and time < ${time(history.to)} and event_kind is null`,
+    within: () =>
+      `time >= ${time(history.from)} and time < ${time(history.to)} and event_kind is null and slice is null and witness is not true`,
     inWindow: () => (window === null ? 'false' : `(time >= ${time(window.from)} and time < ${time(window.to)})`),
     rule: () => matchSql(intent.match, p),
     scope: () => {

@@ -51,6 +51,12 @@ const windowShape = {
   resolutionSeconds: z.number(),
 }
 
+/**
+ * Only where days were read in which hosts or conversations below a floor are left out: each row may lack up to `bytesPerDay` (scaled) for
+ * each of these days. Rest and total are exact when `exactTotal`; else they lack the same.
+ */
+const floor = z.object({ bytesPerDay: z.number(), exactTotal: z.boolean() }).optional()
+
 export const TopRow = z.object({
   /** The value as the filter language writes it; null where the flow had none. */
   key: z.string().nullable(),
@@ -63,6 +69,8 @@ export const TopRow = z.object({
   ...sums,
   /** A filter expression that selects exactly this row. */
   filter: z.string(),
+  /** Octets (scaled) in this row's greatest minute of the window, when asked with `peak`; null where it is not known any more. */
+  peakBytes: z.number().nullable().optional(),
 })
 export type TopRow = z.infer<typeof TopRow>
 
@@ -73,6 +81,12 @@ export const TopAnswer = z.object({
   /** Everything that is not in `rows`: total minus rows, so that rows + rest = total exactly. */
   rest: z.object({ value: z.number(), share: z.number(), ...sums }),
   total: z.object({ value: z.number(), ...sums }),
+  floor,
+  /**
+   * Only where the question names exporters or interfaces: then each shows all that it saw, and this part of `total` was counted from another
+   * exporter. Everywhere else a conversation counts once.
+   */
+  witnesses: z.object(sums).optional(),
 })
 export type TopAnswer = z.infer<typeof TopAnswer>
 
@@ -95,6 +109,9 @@ export const TimeseriesAnswer = z.object({
   times: z.array(z.number()),
   /** The largest first. When a dimension is asked, the last series has key '' and label 'other' and holds the exact rest. */
   series: z.array(Series),
+  floor,
+  /** Only where the question names exporters or interfaces: a conversation counts once for each exporter that saw it. */
+  sightings: z.literal(true).optional(),
 })
 export type TimeseriesAnswer = z.infer<typeof TimeseriesAnswer>
 
@@ -162,6 +179,7 @@ export const GraphAnswer = z.object({
   /** What the shown edges leave out, in the chosen metric. */
   rest: z.object({ value: z.number(), edges: z.number() }),
   total: z.object({ value: z.number(), ...sums }),
+  floor,
 })
 export type GraphAnswer = z.infer<typeof GraphAnswer>
 
@@ -189,6 +207,10 @@ export const ExporterObject = z.object({
   skewSeconds: z.number().nullable(),
   datagrams: z.number(),
   flows: z.number(),
+  /** Share of its flows that are witnesses: their conversations are counted from another exporter. null without flows. */
+  witnessShare: z.number().nullable(),
+  /** Datagrams that came twice (a mirror, ECMP, a second interface) and were stored once. */
+  duplicates: z.number(),
   /** Estimated by sequence numbers, in the protocol's own unit, and the share of all announced. */
   lost: z.number(),
   lossShare: z.number().nullable(),
@@ -208,12 +230,38 @@ export const HealthCheck = z.object({
   /** One sentence: what is seen, and the remedy when not ok. */
   message: z.string(),
 })
+/** A named alert of a collector that is on: what the failure matrix calls it, since when, and what to do. */
+export const HealthAlert = z.object({
+  name: z.string(),
+  /** What it is about: an exporter's address, a port; '' when there is only one. */
+  subject: z.string(),
+  /** page: somebody is woken; ticket: somebody looks today; warn: it is shown. */
+  severity: z.enum(['page', 'ticket', 'warn']),
+  since: z.string(),
+  /** The figure that raised it, and the metric that shows it. */
+  value: z.number(),
+  counter: z.string(),
+  /** What is seen and why, and what to do about it. */
+  sentence: z.string(),
+  /** The line of the runbook. */
+  runbook: z.string(),
+})
+export type HealthAlert = z.infer<typeof HealthAlert>
+
+/** One sum of the books: everything that came in is somewhere, or `gap` is not 0. */
+export const HealthBook = z.object({ name: z.string(), gap: z.number(), counts: z.record(z.string(), z.number()) })
+export type HealthBook = z.infer<typeof HealthBook>
+
 export const HealthAnswer = z.object({
   status: z.enum(['ok', 'degraded', 'down']),
   version: z.string(),
   /** 'timescale' or 'postgres', with version. */
   engine: z.string(),
   checks: z.array(HealthCheck),
+  /** The worst first, then the oldest. */
+  alerts: z.array(HealthAlert),
+  /** The books of each listener and exporter of all running collectors, those that do not close first. */
+  books: z.object({ listeners: z.array(HealthBook), exporters: z.array(HealthBook) }),
   sli: z.object({
     flowsPerSecond: z.number(),
     datagramsPerSecond: z.number(),

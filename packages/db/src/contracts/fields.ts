@@ -58,7 +58,7 @@ export interface Field {
 /** The rollups and what each keeps, in the order of their usual size, smallest first. Fixed by the storage catalogue; a test compares them. */
 export const ROLLUP_DIMENSIONS: Readonly<Record<string, readonly string[]>> = {
   rollup_service: ['proto', 'service_port'],
-  rollup_interface: ['exporter_id', 'in_if', 'out_if', 'proto', 'type'],
+  rollup_interface: ['exporter_id', 'in_if', 'out_if', 'proto', 'type', 'witness'],
   rollup_as: ['src_as', 'dst_as', 'src_country', 'dst_country'],
   rollup_src: ['src_addr', 'src_as', 'src_country'],
   rollup_dst: ['dst_addr', 'dst_as', 'dst_country'],

@@ -120,6 +120,7 @@ export const ROUTES = {
   'POST /api/v1/notifications/test': 'notification:manage',
   'GET /api/v1/notifications/test/{id}': 'notification:manage',
   'GET /api/v1/exporters': 'inventory:read',
+  'GET /api/v1/storage': 'inventory:read',
   'PATCH /api/v1/exporters/{id}': 'inventory:write',
   'POST /api/v1/exporters/{id}/retire': 'inventory:write',
   'PATCH /api/v1/exporters/{id}/interfaces/{ifIndex}': 'inventory:write',

@@ -25,6 +25,8 @@ export interface TopQuestion extends WindowQuestion {
   dimension: string
   /** 1–1,000, default 10. */
   limit?: number | undefined
+  /** Tell each row's greatest minute; default false: it costs a second look. */
+  peak?: boolean | undefined
 }
 
 export interface TimeseriesQuestion extends WindowQuestion {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { HealthCheck } from './api.ts'
+import { HealthAlert, HealthBook, HealthCheck } from './api.ts'
 
 /**
  * What a collector reports of itself every few seconds into `collector_status.status`, and what `health` and `geo` read. Every part may be
@@ -8,6 +8,8 @@ import { HealthCheck } from './api.ts'
 export const CollectorStatus = z.object({
   version: z.string().optional(),
   checks: z.array(HealthCheck).optional(),
+  alerts: z.array(HealthAlert).optional(),
+  books: z.object({ listeners: z.array(HealthBook), exporters: z.array(HealthBook) }).optional(),
   sli: z
     .object({
       flowsPerSecond: z.number(),

@@ -171,6 +171,96 @@ describe('a batch', () => {
   })
 })
 
+describe('a long flow', () => {
+  const MINUTE = 60_000
+  const noon = Date.UTC(2026, 5, 1, 12)
+  /** Rows of one flow: minute, share of bytes and packets, and whether the row is a slice. */
+  function spread(fields: Parameters<typeof sampleFlow>[0], context: Parameters<typeof sampleContext>[0], limits = {}) {
+    const batch = new FlowBatch(limits)
+    expect(batch.append(sampleFlow({ receivedMs: noon + 10 * MINUTE, ...fields }), sampleContext(context))).toBe(true)
+    const rows = decode(batch.payload()).map((row) => ({
+      at: Number(column(row, 'time')?.readBigInt64BE() ?? 0n) / 1000 + 946_684_800_000,
+      bytes: (column(row, 'share_bytes') ?? column(row, 'bytes'))?.readBigInt64BE() ?? 0n,
+      packets: (column(row, 'share_packets') ?? column(row, 'packets'))?.readBigInt64BE() ?? 0n,
+      slice: column(row, 'slice') !== null,
+      row,
+    }))
+    expect(batch.rows).toBe(rows.length)
+    expect(batch.slices).toBe(rows.length - 1)
+    expect(Math.min(...rows.map((row) => row.at))).toBe(batch.minTimeMs)
+    return rows
+  }
+
+  test('of thirty minutes shows no minute more than its share, and comes to the byte in sum', () => {
+    const rows = spread({ bytes: 1_800_000_007, packets: 31 }, { timeMs: noon + 15_000, durationMs: 30 * MINUTE })
+    expect(rows.map((row) => row.slice)).toEqual([false, ...Array.from({ length: 30 }, () => true)])
+    expect(rows.map((row) => Math.floor(row.at / MINUTE) - noon / MINUTE)).toEqual([0, ...Array.from({ length: 30 }, (_, i) => i - 30)])
+    // A million bytes a second: 15 s in the last minute, 45 s in the first, whole ones between.
+    expect(Number(rows[0]?.bytes)).toBeCloseTo(15_000_000, -1)
+    expect(Number(rows[1]?.bytes)).toBeCloseTo(45_000_000, -1)
+    for (const { bytes } of rows.slice(2)) expect(Math.abs(Number(bytes) - 60_000_000)).toBeLessThanOrEqual(2)
+    expect(rows.reduce((sum, row) => sum + row.bytes, 0n)).toBe(1_800_000_007n)
+    expect(rows.reduce((sum, row) => sum + row.packets, 0n)).toBe(31n)
+    // Filters on the flow find its slices as well; what is said once stays with the flow.
+    for (const { row } of rows) {
+      expect(column(row, 'bytes')?.readBigInt64BE()).toBe(1_800_000_007n)
+      expect(column(row, 'duration_ms')?.readInt32BE()).toBe(30 * MINUTE)
+      expect(column(row, 'service_port')?.readInt32BE()).toBe(443)
+    }
+  })
+
+  test('of any length and size keeps its sums, its bounds and the order of its parts', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 3 * 86_400_000 }),
+        fc.nat({ max: 120_000 }),
+        fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+        fc.nat({ max: 1000 }),
+        fc.nat({ max: 70 }),
+        (durationMs, offset, exact, packets, room) => {
+          const timeMs = noon + offset
+          const small = exact <= BigInt(Number.MAX_SAFE_INTEGER)
+          const rows = spread(
+            { bytes: Number(exact), packets, exact: small ? null : { bytes: exact }, receivedMs: noon + 120_000 },
+            { timeMs, durationMs },
+            { rows: 1 + room },
+          )
+          expect(rows.length).toBeLessThanOrEqual(Math.min(61, 1 + room))
+          expect(rows.reduce((sum, row) => sum + row.bytes, 0n)).toBe(exact)
+          expect(rows.reduce((sum, row) => sum + row.packets, 0n)).toBe(BigInt(packets))
+          expect(rows.every((row) => row.bytes >= 0n && row.packets >= 0n)).toBe(true)
+          const before = rows.slice(1).map((row) => row.at)
+          expect(before).toEqual([...new Set(before)].sort((a, b) => a - b))
+          expect(before.every((at) => at < Math.floor(timeMs / MINUTE) * MINUTE)).toBe(true)
+          // Neither before the flow began nor further back than live input may lie: no partition is made for a bad clock.
+          const earliest = Math.max(timeMs - durationMs, noon + 120_000 - 86_400_000)
+          expect(before.every((at) => at >= Math.floor(earliest / MINUTE) * MINUTE)).toBe(true)
+          if (durationMs <= 90_000) expect(rows).toHaveLength(1)
+        },
+      ),
+    )
+  })
+
+  test('is added with all its slices or not at all', () => {
+    const batch = new FlowBatch({ rows: 40 })
+    const context = sampleContext({ timeMs: noon, durationMs: 30 * MINUTE })
+    const flow = sampleFlow({ receivedMs: noon })
+    expect(batch.append(flow, context)).toBe(true)
+    expect([batch.rows, batch.slices]).toEqual([31, 30])
+    expect(batch.append(flow, context)).toBe(false)
+    expect([batch.rows, batch.slices]).toEqual([31, 30])
+    expect(batch.append(flow, sampleContext({ timeMs: noon }))).toBe(true)
+    batch.reset()
+    expect([batch.rows, batch.slices]).toEqual([0, 0])
+  })
+
+  test('that carried nothing, or is an event, stays in one piece', () => {
+    const context = { timeMs: noon, durationMs: 30 * MINUTE }
+    expect(spread({ bytes: 0, packets: 0 }, context)).toHaveLength(1)
+    expect(spread({ eventKind: 2, event: 1 }, context)).toHaveLength(1)
+  })
+})
+
 describe('extra', () => {
   test('is text that jsonb accepts, from any text', () => {
     fc.assert(

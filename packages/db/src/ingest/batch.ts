@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.ts'
 import { EXTRA_LIMIT, extraJson, hasExtra } from './extra.ts'
 import { COPY_COLUMNS, type ExportedAddress, type ExportedFlow, type FlowContext, TYPE_CODES } from './flow.ts'
+import { MOST_SLICES, type Spread, spreadFlow } from './spread.ts'
 
 /*
  * The binary COPY format (PostgreSQL manual, COPY, "Binary Format"):
@@ -18,7 +19,7 @@ const HEADER = SIGNATURE.length + 8
 const TRAILER = 2
 const FIELDS = COPY_COLUMNS.length
 /** Octets of a row without `extra`, at most: every field's length word, and the widest value of each. */
-const ROW_MAX = 2 + FIELDS * 4 + 16 * 8 + 14 * 4 + 12 * 2 + 4 * 20 + 2 * 6 + 2 * 2
+const ROW_MAX = 2 + FIELDS * 4 + 18 * 8 + 14 * 4 + 12 * 2 + 4 * 20 + 2 * 6 + 2 * 2 + 2 * 1
 const EPOCH_2000_MS = 946_684_800_000
 const DAY_MS = 86_400_000
 /** 2^63 ns after 1970 is in 2262: the last moment that both stamps and partitions can hold. */
@@ -31,6 +32,11 @@ const NULL_OCTET = 0xff
 const NULL_LENGTH = 4
 const SMALL_MAX = 32_767
 const BIG_MAX = 9_223_372_036_854_775_807n
+
+/** A counter beyond 2^53 up to a cut, which is a part of 1. */
+function bigCut(whole: bigint, cut: number): bigint {
+  return cut >= 1 ? whole : (whole * BigInt(Math.floor(cut * TWO32))) / BigInt(TWO32)
+}
 
 export interface BatchLimits {
   /** Rows at most. Default 20,000. */
@@ -53,6 +59,8 @@ export class FlowBatch {
   maxTimeMs = Number.NEGATIVE_INFINITY
   /** Days since 1970 (UTC) that the rows touch. */
   readonly days = new Set<number>()
+  /** Of the rows, those that are slices of a long flow and no flow themselves. */
+  slices = 0
 
   readonly #buffer: Buffer
   readonly #view: DataView
@@ -62,10 +70,11 @@ export class FlowBatch {
   #rows = 0
   #at = HEADER
   #lastDay = -1
+  readonly #spread: Spread = { times: [], cuts: [] }
 
   constructor(limits: BatchLimits = {}) {
     this.#rowLimit = limits.rows ?? 20_000
-    const bytes = Math.max(limits.bytes ?? 6 * 1024 * 1024, HEADER + ROW_MAX + EXTRA_LIMIT + 128 + TRAILER)
+    const bytes = Math.max(limits.bytes ?? 6 * 1024 * 1024, HEADER + (1 + MOST_SLICES) * ROW_MAX + EXTRA_LIMIT * 3 + 128 + TRAILER)
     this.#buffer = Buffer.allocUnsafeSlow(bytes).fill(NULL_OCTET)
     this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength)
     this.#starts = new Int32Array(this.#rowLimit)
@@ -84,12 +93,15 @@ export class FlowBatch {
   }
 
   /**
-   * Encode one row. False when the batch is full: nothing was added, write it and append again.
+   * Encode one flow: a row, and for a long flow its slices (see spread.ts), all of them or none. False when the batch is full: nothing was
+   * added, write it and append again.
    * Throws StorageError `row-invalid` (kind `data`) when time, exporter or type are missing; the batch is as before.
    */
   append(flow: ExportedFlow, context: FlowContext): boolean {
     const extra = hasExtra(flow) ? extraJson(flow) : ''
-    if (this.#rows >= this.#rowLimit || this.#at + ROW_MAX + extra.length * 3 + 1 + TRAILER > this.#buffer.length) return false
+    const sliced = spreadFlow(flow, context, Math.min(MOST_SLICES, this.#rowLimit - 1), this.#spread)
+    const room = (1 + sliced) * ROW_MAX + extra.length * 3 + 1 + TRAILER
+    if (this.#rows + sliced >= this.#rowLimit || this.#at + room > this.#buffer.length) return false
     const timeMs = context.timeMs
     const type = TYPE_CODES[flow.type]
     if (!(timeMs >= 0 && timeMs <= LAST_MS) || type === undefined || !(context.exporterId >= 0) || !(flow.receivedMs >= 0)) {
@@ -102,23 +114,10 @@ export class FlowBatch {
         },
       )
     }
-    const day = Math.floor(timeMs / DAY_MS)
-    if (day !== this.#lastDay) {
-      this.days.add(day)
-      this.#lastDay = day
-    }
-    if (timeMs < this.minTimeMs) this.minTimeMs = timeMs
-    if (timeMs > this.maxTimeMs) this.maxTimeMs = timeMs
-    this.#starts[this.#rows++] = this.#at
-
-    const view = this.#view
-    view.setInt16(this.#at, FIELDS)
-    view.setInt32(this.#at + 2, 4)
-    view.setInt32(this.#at + 6, 0)
-    this.#at += 10
-    this.#micros(timeMs)
+    this.#begin(timeMs)
     this.#nanos(flow.startMs, flow.startNs)
     this.#nanos(flow.endMs, flow.endNs)
+    const received = this.#at
     this.#nanos(flow.receivedMs, flow.receivedNs)
     this.#counter(flow.bytes, flow.exact === null ? undefined : flow.exact.bytes)
     this.#counter(flow.packets, flow.exact === null ? undefined : flow.exact.packets)
@@ -154,8 +153,19 @@ export class FlowBatch {
     this.#details(flow)
     this.#int2(flow.direction)
     this.#int2(flow.eventKind === 0 ? -1 : flow.eventKind)
+    this.#true(context.witness === true)
+    const shared = this.#at
+    this.#true(false)
+    if (sliced === 0) {
+      this.#null()
+      this.#null()
+    } else {
+      this.#share(flow.bytes, flow.exact?.bytes, sliced)
+      this.#share(flow.packets, flow.exact?.packets, sliced)
+    }
     if (extra === '') this.#null()
     else this.#jsonb(extra)
+    for (let i = 0; i < sliced; i++) this.#slice(flow, i, received, shared)
     return true
   }
 
@@ -205,11 +215,55 @@ export class FlowBatch {
     this.#int2(flow.flowEndReason)
   }
 
+  /** What every row begins with: field count, batch number (filled in later), time. */
+  #begin(timeMs: number): void {
+    const day = Math.floor(timeMs / DAY_MS)
+    if (day !== this.#lastDay) {
+      this.days.add(day)
+      this.#lastDay = day
+    }
+    if (timeMs < this.minTimeMs) this.minTimeMs = timeMs
+    if (timeMs > this.maxTimeMs) this.maxTimeMs = timeMs
+    this.#starts[this.#rows++] = this.#at
+    this.#view.setInt16(this.#at, FIELDS)
+    this.#view.setInt32(this.#at + 2, 4)
+    this.#view.setInt32(this.#at + 6, 0)
+    this.#at += 10
+    this.#micros(timeMs)
+  }
+
+  /** Slice `i` of the flow whose row was just encoded: its columns [received, shared) without its stamps, at another time, with a share. */
+  #slice(flow: ExportedFlow, i: number, received: number, shared: number): void {
+    this.#begin(this.#spread.times[i] ?? 0)
+    this.#null()
+    this.#null()
+    this.#buffer.copyWithin(this.#at, received, shared)
+    this.#at += shared - received
+    this.#true(true)
+    this.#share(flow.bytes, flow.exact?.bytes, i)
+    this.#share(flow.packets, flow.exact?.packets, i)
+    this.#null()
+    this.slices++
+  }
+
+  /** The part of a counter between two cuts. Rounded at the cuts, not in between, so that the parts come to the counter exactly. */
+  #share(value: number, exact: bigint | undefined, i: number): void {
+    const { cuts } = this.#spread
+    const from = cuts[i] ?? 0
+    const to = cuts[i + 1] ?? 1
+    if (exact !== undefined || value > Number.MAX_SAFE_INTEGER) {
+      const counter = exact ?? BigInt(Math.min(value, TWO63))
+      const whole = counter > BIG_MAX ? BIG_MAX : counter < 0n ? 0n : counter
+      this.#counter(0, bigCut(whole, to) - bigCut(whole, from))
+    } else this.#int8(value > 0 ? Math.floor(value * to) - Math.floor(value * from) : 0)
+  }
+
   /** Empty the batch for the next rows. The buffer stays. */
   reset(): void {
     // The trailer of `payload` is all ones as well.
     this.#buffer.fill(NULL_OCTET, HEADER, this.#at)
     this.#rows = 0
+    this.slices = 0
     this.#at = HEADER
     this.#lastDay = -1
     this.clamped = 0
@@ -246,6 +300,17 @@ export class FlowBatch {
 
   #null(): void {
     this.#at += NULL_LENGTH
+  }
+
+  /** A boolean that is true or NULL. */
+  #true(value: boolean): void {
+    if (!value) {
+      this.#null()
+      return
+    }
+    this.#view.setInt32(this.#at, 1)
+    this.#buffer[this.#at + 4] = 1
+    this.#at += 5
   }
 
   #saturate(value: number): number {

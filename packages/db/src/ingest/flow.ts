@@ -78,6 +78,8 @@ export interface FlowContext {
   /** ISO 3166-1 alpha-2. */
   srcCountry: string
   dstCountry: string
+  /** True when the same conversation counts from another exporter: this row shows what this one saw and is in no total. */
+  witness?: boolean
 }
 
 /** The column `type`: the version word of the format, 105 for sFlow 5, 0 for imported records that do not say. */
@@ -144,5 +146,9 @@ export const COPY_COLUMNS = [
   'flow_end_reason',
   'direction',
   'event_kind',
+  'witness',
+  'slice',
+  'share_bytes',
+  'share_packets',
   'extra',
 ] as const

@@ -77,7 +77,7 @@ export async function writeImportChunk(
     await client.query('begin')
     const { rowCount } = await client.query(
       'insert into import_chunk (sha256, first_line, last_line, rows) values ($1, $2, $3, $4) on conflict do nothing',
-      [chunk.sha256, chunk.firstLine, chunk.lastLine, batch.rows],
+      [chunk.sha256, chunk.firstLine, chunk.lastLine, batch.rows - batch.slices],
     )
     if (rowCount === 0) {
       await client.query('rollback')

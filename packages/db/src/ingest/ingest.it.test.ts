@@ -123,6 +123,10 @@ describe.each(testEngines())('storing on %s', (engine) => {
     expect(extraText).toContain('18446744073709551615')
     expect(row).toEqual({
       batch,
+      witness: null,
+      slice: null,
+      share_bytes: null,
+      share_packets: null,
       time_flow_start_ns: '1705009466286792701',
       time_flow_end_ns: '1705009598286999999',
       time_received_ns: '1760000000123456789',

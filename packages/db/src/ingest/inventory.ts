@@ -20,6 +20,10 @@ export interface ExporterReport {
   /** Increments since the last report. */
   datagrams: number
   flows: number
+  /** Of the flows, those of conversations that are counted from another exporter. */
+  witnesses?: number
+  /** Datagrams that came twice and were left out. */
+  duplicates?: number
   lost: number
   announced: number
   problems: number
@@ -67,12 +71,12 @@ export async function upsertExporters(pool: Pool, reports: readonly ExporterRepo
   if (reports.length === 0) return ids
   const { rows } = await pool.query<{ address: string; id: number }>(
     `insert into exporter as e (address, demo, first_seen, last_seen, formats, sampling_rate, skew_ms, datagrams, flows, lost, announced,
-       problems, templates, flows_per_second, bits_per_second)
+       problems, templates, flows_per_second, bits_per_second, witnesses, duplicates)
      select r.address, coalesce(r.demo, false), r.last_seen, r.last_seen, coalesce(r.formats, '{}'), r.sampling_rate, r.skew_ms, r.datagrams, r.flows, r.lost, r.announced,
-       r.problems, r.templates, r.flows_per_second, r.bits_per_second
+       r.problems, r.templates, r.flows_per_second, r.bits_per_second, r.witnesses, r.duplicates
      from jsonb_to_recordset($1) as r (address inet, demo boolean, last_seen timestamptz, formats text[], sampling_rate integer, skew_ms double precision,
        datagrams bigint, flows bigint, lost bigint, announced bigint, problems bigint, templates bigint,
-       flows_per_second double precision, bits_per_second double precision)
+       flows_per_second double precision, bits_per_second double precision, witnesses bigint, duplicates bigint)
      order by r.address
      on conflict (address) do update set
        last_seen = greatest(e.last_seen, excluded.last_seen),
@@ -87,7 +91,9 @@ export async function upsertExporters(pool: Pool, reports: readonly ExporterRepo
        problems = e.problems + excluded.problems,
        templates = excluded.templates,
        flows_per_second = excluded.flows_per_second,
-       bits_per_second = excluded.bits_per_second
+       bits_per_second = excluded.bits_per_second,
+       witnesses = e.witnesses + excluded.witnesses,
+       duplicates = e.duplicates + excluded.duplicates
      returning id, host(address) as address`,
     [
       JSON.stringify(
@@ -106,6 +112,8 @@ export async function upsertExporters(pool: Pool, reports: readonly ExporterRepo
           templates: r.templates,
           flows_per_second: r.flowsPerSecond,
           bits_per_second: r.bitsPerSecond,
+          witnesses: r.witnesses ?? 0,
+          duplicates: r.duplicates ?? 0,
         })),
       ),
     ],

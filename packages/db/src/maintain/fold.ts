@@ -1,6 +1,16 @@
 import type { PoolClient } from '../connection.ts'
 import { DAY_MS, ensurePartitions } from '../partitions.ts'
-import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, type RollupLevel } from '../rollups.ts'
+import {
+  boundedSum,
+  LEVEL_SECONDS,
+  RAW_COLUMNS,
+  ROLLUP_LEVELS,
+  ROLLUP_SUMS,
+  ROLLUPS,
+  type RollupLevel,
+  rawSums,
+  rollsUp,
+} from '../rollups.ts'
 
 /*
  * Rollups of the `postgres` engine, in words.
@@ -9,7 +19,7 @@ import { boundedSum, LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, type Ro
  * pending, adds their sums as a new part to every `_1m_data` table, deletes their pending rows, and makes the part itself pending for the
  * hour level; later folds do the same from minutes to hours and from hours to days. Each fold is one transaction on one snapshot, so for any
  * reader a flow is either in a part or pending below it, never both and never neither; the views add the two. A part is never recomputed:
- * a late row makes a small part in an old bucket. Closed hours and days with many parts are rewritten as one (`compact`).
+ * a late row makes a small part in an old bucket. Closed hours and days are rewritten as one part (see compact.ts).
  *
  * Measured against recomputing the touched minutes, hours and days: with flows that end up to a minute before they arrive, every minute is
  * touched by about four refreshes and every hour by all of them, and each time all of its rows are read again.
@@ -60,16 +70,8 @@ const earliest = (times: readonly Date[]) => new Date(times.reduce((a, b) => Mat
 const latest = (times: readonly Date[]) => new Date(times.reduce((a, b) => Math.max(a, b.getTime()), Number.NEGATIVE_INFINITY))
 const levelOf = (pending: PendingLevel): RollupLevel => ROLLUP_LEVELS[pending] ?? '1d'
 const finerOf = (pending: PendingLevel): RollupLevel => ROLLUP_LEVELS[pending - 1] ?? '1m'
-const bin = (level: RollupLevel, column: string) => `date_bin('${LEVEL_SECONDS[level]} seconds', ${column}, '2000-01-01 00:00:00+00')`
-
-/** The sums of raw rows `f`, each bounded to bigint. */
-const RAW_SUMS = [
-  'count(*)',
-  boundedSum('f.bytes'),
-  boundedSum('f.packets'),
-  boundedSum('weir_scaled(f.bytes, f.sampling_rate)'),
-  boundedSum('weir_scaled(f.packets, f.sampling_rate)'),
-]
+export const bin = (level: RollupLevel, column: string) =>
+  `date_bin('${LEVEL_SECONDS[level]} seconds', ${column}, '2000-01-01 00:00:00+00')`
 
 /** Fold everything that is due from one level to the next; everything at all with `force`. */
 export async function foldDue(client: PoolClient, level: PendingLevel, now: Date, force: boolean): Promise<FoldReport | null> {
@@ -164,15 +166,16 @@ export async function fold(client: PoolClient, level: PendingLevel, taken: Pendi
   const to = levelOf(level)
   const part = await nextFold(client)
   let written = 0
-  for (const { name, dims } of ROLLUPS) {
+  for (const rollup of ROLLUPS) {
+    const { name, dims } = rollup
     const columns = dims.map((dim) => `f.${dim}`).join(', ')
     const source =
       level === 0
-        ? `select f.time as at, ${columns}, f.bytes, f.packets, f.sampling_rate from flow f
-             where f.batch = p.id and f.event_kind is null offset 0`
+        ? `select f.time as at, ${columns}, ${RAW_COLUMNS.map((column) => `f.${column}`).join(', ')} from flow f
+             where f.batch = p.id and ${rollsUp(rollup, 'f.')} offset 0`
         : `select f.bucket as at, ${columns}, ${ROLLUP_SUMS.map((sum) => `f.${sum}`).join(', ')} from ${name}_${finerOf(level)}_data f
              where f.fold = p.id and f.bucket >= p.first and f.bucket <= p.last offset 0`
-    const sums = level === 0 ? RAW_SUMS : ROLLUP_SUMS.map((sum) => boundedSum(`f.${sum}`))
+    const sums = level === 0 ? rawSums('f.') : ROLLUP_SUMS.map((sum) => boundedSum(`f.${sum}`))
     const { rowCount } = await client.query(
       `insert into ${name}_${to}_data (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
        select ${bin(to, 'f.at')}, ${columns}, ${sums.join(', ')}, $4
@@ -212,59 +215,7 @@ async function countParts(client: PoolClient, level: RollupLevel, part: number):
   await client.query(
     `insert into rollup_part (level, bucket, parts, touched_at)
      select $1, bucket, 1, now() from ${data} where ${where} and fold = $2 group by bucket
-     on conflict (level, bucket) do update set parts = rollup_part.parts + 1, touched_at = excluded.touched_at`,
+     on conflict (level, bucket) do update set parts = rollup_part.parts + 1, touched_at = excluded.touched_at, peaks = false`,
     [ROLLUP_LEVELS.indexOf(level), part],
   )
-}
-
-/** When a bucket is worth rewriting: it ended `graceMs` ago, nothing came for `quietMs`, and it has at least `parts` parts. */
-const COMPACT: Readonly<Record<'1h' | '1d', { graceMs: number; quietMs: number; parts: number; buckets: number }>> = {
-  '1h': { graceMs: 15 * 60_000, quietMs: 10 * 60_000, parts: 2, buckets: 4 },
-  '1d': { graceMs: 3 * 3_600_000, quietMs: 3_600_000, parts: 2, buckets: 1 },
-}
-
-/** Rewrite closed buckets that came in several parts. Returns how many buckets. */
-export async function compactDue(client: PoolClient, level: '1h' | '1d', now: Date): Promise<number> {
-  const rule = COMPACT[level]
-  const { rows } = await client.query<{ bucket: Date }>(
-    `select bucket from rollup_part where level = $1 and parts >= $2 and bucket < $3 and touched_at < $4 order by bucket desc limit $5`,
-    [
-      ROLLUP_LEVELS.indexOf(level),
-      rule.parts,
-      new Date(now.getTime() - rule.graceMs - LEVEL_SECONDS[level] * 1000),
-      new Date(now.getTime() - rule.quietMs),
-      rule.buckets,
-    ],
-  )
-  if (rows.length === 0) return 0
-  await transaction(client, () =>
-    compact(
-      client,
-      level,
-      rows.map((r) => r.bucket),
-    ),
-  )
-  return rows.length
-}
-
-/** Inside a transaction: rewrite buckets as one part each, leaving alone the parts that the next level has not taken yet. */
-export async function compact(client: PoolClient, level: RollupLevel, buckets: readonly Date[]): Promise<void> {
-  const pending = ROLLUP_LEVELS.indexOf(level) + 1
-  for (const { name, dims } of ROLLUPS) {
-    const data = `${name}_${level}_data`
-    await client.query(
-      `with taken as (
-         delete from ${data} where bucket = any($1) and fold not in (select id from rollup_pending where level = $2)
-         returning *
-       )
-       insert into ${data} (bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.join(', ')}, fold)
-       select bucket, ${dims.join(', ')}, ${ROLLUP_SUMS.map(boundedSum).join(', ')}, 0 from taken
-       group by bucket, ${dims.join(', ')}
-       -- Flows that were deleted left parts that cancel out.
-       having sum(flows) <> 0
-       order by 1`,
-      [buckets, pending],
-    )
-  }
-  await client.query('update rollup_part set parts = 1 where level = $1 and bucket = any($2)', [ROLLUP_LEVELS.indexOf(level), buckets])
 }

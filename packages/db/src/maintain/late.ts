@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolClient } from '../connection.ts'
+import { sqlstate } from '../errors.ts'
+import { DAY_MS } from '../partitions.ts'
 import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel } from '../rollups.ts'
 
 // `timescale`: refreshing continuous aggregates over times that the policies do not reach.
@@ -19,28 +22,62 @@ export async function refreshRange(client: PoolClient, first: Date, last: Date, 
     const to = Math.min((Math.floor(last.getTime() / day) + 1) * day, behind)
     if (to <= from) continue
     for (const { name } of ROLLUPS) {
-      await client.query('call refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)', [
-        `${name}_${level}`,
-        new Date(from),
-        new Date(to),
-      ])
+      await refresh(client, `${name}_${level}`, new Date(from), new Date(to))
     }
   }
 }
 
-/** Refresh over what imports stored since the last call. Returns the ranges. */
-export async function refreshLate(client: PoolClient, now: Date): Promise<{ first: Date; last: Date }[]> {
+const PATIENCE_MS = 30_000
+
+/** One at a time may refresh an aggregate, and its policy does so every minute: wait for it. */
+async function refresh(client: PoolClient, aggregate: string, from: Date, to: Date): Promise<void> {
+  for (const begin = performance.now(); ; ) {
+    try {
+      await client.query('call refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)', [aggregate, from, to])
+      return
+    } catch (error) {
+      if (sqlstate(error) !== '55P03' || performance.now() - begin > PATIENCE_MS) throw error
+      await sleep(200)
+    }
+  }
+}
+
+/**
+ * Refresh over what was stored late since the last call, the newest day first: a day is soon right, and an import of years does not keep
+ * the flows of yesterday waiting. One day at least, and no further one after `budgetMs`; the next call goes on. Returns the ranges that are done.
+ */
+export async function refreshLate(client: PoolClient, now: Date, budgetMs: number): Promise<{ first: Date; last: Date }[]> {
+  const begin = performance.now()
+  let days = 0
+  const enough = () => days > 0 && performance.now() - begin > budgetMs
   const { rows } = await client.query<{ ids: string[]; first: Date; last: Date }>(
     // Ranges that touch or overlap become one; an import of a month in thousands of batches is refreshed once.
     `select array_agg(id) as ids, min(first) as first, max(last) as last from (
        select *, sum(fresh) over (order by first, id) as island from (
          select *, case when first <= max(last) over (order by first, id rows between unbounded preceding and 1 preceding) + interval '1 day' then 0 else 1 end as fresh
          from rollup_late) a) b
-     group by island order by 2`,
+     group by island order by 3 desc`,
   )
+  const done: { first: Date; last: Date }[] = []
   for (const { ids, first, last } of rows) {
-    await refreshRange(client, first, last, now)
-    await client.query('delete from rollup_late where id = any($1)', [ids])
+    let from = last
+    let worked = false
+    for (let day = Math.floor(last.getTime() / DAY_MS) * DAY_MS; day + DAY_MS > first.getTime(); day -= DAY_MS) {
+      if (enough()) break
+      const start = new Date(Math.max(day, first.getTime()))
+      await refreshRange(client, start, from < last ? new Date(day + DAY_MS - 1) : last, now)
+      from = start
+      worked = true
+      days++
+      // What is left of these ranges lies before this day.
+      await client.query('delete from rollup_late where id = any($1) and first >= $2', [ids, new Date(day)])
+      await client.query(`update rollup_late set last = $2::timestamptz - interval '1 millisecond' where id = any($1) and last >= $2`, [
+        ids,
+        new Date(day),
+      ])
+    }
+    if (worked) done.push({ first: from, last })
+    if (enough()) break
   }
-  return rows.map(({ first, last }) => ({ first, last }))
+  return done
 }

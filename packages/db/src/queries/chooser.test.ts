@@ -15,6 +15,7 @@ import {
   type Segment,
 } from './chooser.ts'
 
+const NO_FILTER: ReadonlySet<string> = new Set()
 const at = (text: string): number => Date.parse(`${text}Z`)
 const shown = (segments: readonly Segment[]): string[] =>
   segments.map((s) => `${s.level} ${new Date(s.from).toISOString().slice(0, 16)} ${new Date(s.to).toISOString().slice(0, 16)}`)
@@ -76,7 +77,7 @@ describe('the plan of a window', () => {
     ['seconds widen to the minute', '2026-05-01T10:07:30', '2026-05-01T10:08:01', ['1m 2026-05-01T10:07 2026-05-01T10:09']],
     ['midnight to midnight', '2026-05-01T00:00', '2026-05-03T00:00', ['1d 2026-05-01T00:00 2026-05-03T00:00']],
   ])('%s', (_, from, to, segments) => {
-    expect(shown(planRollup('rollup_src', at(from), at(to), ALL_AVAILABLE).segments)).toEqual(segments)
+    expect(shown(planRollup('rollup_src', at(from), at(to), ALL_AVAILABLE, NO_FILTER).segments)).toEqual(segments)
   })
 
   it.each([
@@ -114,12 +115,12 @@ describe('the plan of a window', () => {
       ['1d 2026-05-01T00:00 2026-05-02T00:00'],
     ],
   ])('%s', (_, missing, from, to, segments) => {
-    const plan = planRollup('rollup_src', at(from), at(to), { ...ALL_AVAILABLE, ...missing })
+    const plan = planRollup('rollup_src', at(from), at(to), { ...ALL_AVAILABLE, ...missing }, NO_FILTER)
     expect(shown(plan.segments)).toEqual(segments)
   })
 
   it('names its relations, coarsest first, and the width of the coarsest', () => {
-    const plan = planRollup('rollup_src', at('2026-05-01T10:07'), at('2026-05-08T02:30'), ALL_AVAILABLE)
+    const plan = planRollup('rollup_src', at('2026-05-01T10:07'), at('2026-05-08T02:30'), ALL_AVAILABLE, NO_FILTER)
     expect(plan.rollup).toBe('rollup_src_1d+rollup_src_1h+rollup_src_1m')
     expect(plan.resolutionSeconds).toBe(86_400)
     expect(planRaw(1, 2)).toMatchObject({ rollup: 'flow', resolutionSeconds: 0, from: 1, to: 2 })
@@ -134,7 +135,7 @@ describe('the plan of a window', () => {
         const [from, to] = a < b ? [a, b] : [b, a]
         const hoursFrom = hours ?? -Infinity
         const available: Availability = { raw: Infinity, '1m': Math.max(minutes ?? -Infinity, hoursFrom), '1h': hoursFrom, '1d': -Infinity }
-        const plan = planRollup('rollup_src', from, to, available)
+        const plan = planRollup('rollup_src', from, to, available, NO_FILTER)
         expect(plan.from).toBeLessThanOrEqual(from)
         expect(plan.to).toBeGreaterThanOrEqual(to)
         expect(plan.segments[0]?.from).toBe(plan.from)
@@ -154,6 +155,34 @@ describe('the plan of a window', () => {
       }),
       { numRuns: 2_000 },
     )
+  })
+})
+
+describe('days that leave out what is below a floor', () => {
+  const [from, to] = [at('2026-05-01T10:07'), at('2026-05-08T02:30')]
+
+  it('are read where the rest can be told exactly, with the plan that tells it', () => {
+    const plan = planRollup('rollup_src', from, to, ALL_AVAILABLE, new Set(['src_country']))
+    expect(plan.floor).toBe('hosts')
+    expect(plan.whole?.segments.map(({ relation }) => relation)).toEqual(
+      plan.segments.map(({ relation }) => relation.replace('rollup_src', 'rollup_as')),
+    )
+    expect(shown(plan.whole?.segments ?? [])).toEqual(shown(plan.segments))
+  })
+
+  it('give way to hours where the filter is about hosts, as long as hours are kept', () => {
+    const filtered = new Set(['src_addr'])
+    const plan = planRollup('rollup_conversation', from, to, ALL_AVAILABLE, filtered)
+    expect(new Set(plan.segments.map(({ level }) => level))).toEqual(new Set(['1m', '1h']))
+    expect(plan.floor).toBeUndefined()
+    const gone = planRollup('rollup_conversation', from, to, { ...ALL_AVAILABLE, '1h': to, '1m': to }, filtered)
+    expect(gone.floor).toBe('conversations')
+    expect(gone.whole).toBeUndefined()
+  })
+
+  it('are of no matter to the others, nor to windows without days', () => {
+    expect(planRollup('rollup_as', from, to, ALL_AVAILABLE, NO_FILTER).floor).toBeUndefined()
+    expect(planRollup('rollup_src', from, from + 3_600_000, ALL_AVAILABLE, NO_FILTER).floor).toBeUndefined()
   })
 })
 

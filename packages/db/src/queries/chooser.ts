@@ -5,7 +5,7 @@
  * segments of the coarsest level that fits: whole days in the middle, hours and minutes at the edges, so that it is exact to the minute
  * and costs little. Where minutes (or hours) are no longer kept, the edge widens to the next level. Raw records answer everything else.
  */
-import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel, type Tier } from '../rollups.ts'
+import { type Floor, LEVEL_SECONDS, ROLLUP_FLOORS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel, type Tier } from '../rollups.ts'
 
 const LEVEL_MS: Readonly<Record<RollupLevel, number>> = {
   '1m': LEVEL_SECONDS['1m'] * 1_000,
@@ -35,15 +35,22 @@ export interface Plan {
   rollup: string
   /** Width in seconds of the coarsest bucket; 0 for raw records. */
   resolutionSeconds: number
+  /** Set when days are read in which keys below this floor are left out: each key may lack that much a day. */
+  floor?: Floor
+  /** With `floor`: the same window from the rollup that has everything, for the exact total. Absent where none can tell it. */
+  whole?: Plan
 }
 
 /** Usual size, smallest first: few ports and protocols, then interfaces, then systems, then hosts, then pairs of hosts. */
 const BY_SIZE = ['rollup_service', 'rollup_interface', 'rollup_as', 'rollup_src', 'rollup_dst', 'rollup_conversation'] as const
 
+/** The columns of a rollup. */
+const dimsOf = (name: string): readonly string[] => ROLLUPS.find((rollup) => rollup.name === name)?.dims ?? []
+
 /** The smallest rollup that keeps all `columns`, or null when only raw records have them. */
 export function chooseRollup(columns: ReadonlySet<string>): string | null {
   for (const name of BY_SIZE) {
-    const dims: readonly string[] = ROLLUPS.find((rollup) => rollup.name === name)?.dims ?? []
+    const dims = dimsOf(name)
     if ([...columns].every((column) => dims.includes(column))) return name
   }
   return null
@@ -57,12 +64,37 @@ export function planRaw(from: number, to: number): Plan {
   return { segments: [{ relation: 'flow', level: 'raw', from, to }], from, to, rollup: 'flow', resolutionSeconds: 0 }
 }
 
-/** The window read from a rollup, in as few and as coarse buckets as cover it exactly to the minute, or to what is still kept. */
-export function planRollup(rollup: string, from: number, to: number, available: Availability): Plan {
-  const segments = coverWindow(from, to, available)
+/**
+ * The window read from a rollup, in as few and as coarse buckets as cover it exactly to the minute, or to what is still kept. `filtered` are
+ * the columns of the filter: they decide whether the rest of a day below its floor can be told exactly. Where it cannot (the filter is about
+ * hosts themselves) hours are read instead of days, as long as they are kept.
+ */
+export function planRollup(rollup: string, from: number, to: number, available: Availability, filtered: ReadonlySet<string>): Plan {
+  const whole = wholeRollup(rollup, filtered)
+  const hours = ROLLUP_FLOORS[rollup] !== undefined && whole === null && floorTo(from, LEVEL_MS['1h']) >= available['1h']
+  const plan = planSegments(rollup, coverWindow(from, to, available, hours ? '1h' : '1d'), from, to)
+  return withFloor(plan, rollup, whole)
+}
+
+/** The rollup that has what the floor of `rollup` leaves out, if it keeps the filter's columns. */
+function wholeRollup(rollup: string, filtered: ReadonlySet<string>): string | null {
+  const whole = ROLLUP_FLOORS[rollup]?.whole
+  if (whole === undefined) return null
+  const dims = dimsOf(whole)
+  return [...filtered].every((column) => dims.includes(column)) ? whole : null
+}
+
+function withFloor(plan: Plan, rollup: string, whole: string | null): Plan {
+  const floor = ROLLUP_FLOORS[rollup]?.floor
+  if (floor === undefined || !plan.segments.some((segment) => segment.level === '1d')) return plan
+  if (whole === null) return { ...plan, floor }
+  return { ...plan, floor, whole: planSegments(whole, plan.segments, plan.from, plan.to) }
+}
+
+function planSegments(rollup: string, segments: readonly Piece[], from: number, to: number): Plan {
   const used = [...ROLLUP_LEVELS].reverse().filter((level) => segments.some((segment) => segment.level === level))
   return {
-    segments: segments.map((segment) => ({ ...segment, relation: `${rollup}_${segment.level}` })),
+    segments: segments.map(({ level, from: begin, to: end }) => ({ level, from: begin, to: end, relation: `${rollup}_${level}` })),
     from: segments[0]?.from ?? from,
     to: segments.at(-1)?.to ?? to,
     rollup: used.map((level) => `${rollup}_${level}`).join('+'),
@@ -71,18 +103,18 @@ export function planRollup(rollup: string, from: number, to: number, available: 
 }
 
 interface Piece {
-  level: RollupLevel
+  level: RollupLevel | 'raw'
   from: number
   to: number
 }
 
 /** The pieces of the window widened as little as what is kept allows: first at the end, then at the start. Days are always there. */
-function coverWindow(from: number, to: number, available: Availability): Piece[] {
+function coverWindow(from: number, to: number, available: Availability, coarsest: RollupLevel): Piece[] {
   let pieces: Piece[] = []
   for (const startLevel of ROLLUP_LEVELS) {
     for (const endLevel of ROLLUP_LEVELS) {
       pieces = []
-      cut(floorTo(from, LEVEL_MS[startLevel]), ceilTo(to, LEVEL_MS[endLevel]), ROLLUP_LEVELS.length - 1, pieces)
+      cut(floorTo(from, LEVEL_MS[startLevel]), ceilTo(to, LEVEL_MS[endLevel]), ROLLUP_LEVELS.indexOf(coarsest), pieces)
       if (pieces.every((piece) => piece.level === '1d' || piece.from >= available[piece.level])) return pieces
     }
   }
@@ -145,8 +177,16 @@ export function finestAvailable(from: number, available: Availability): RollupLe
   return ROLLUP_LEVELS.find((level) => floorTo(from, LEVEL_MS[level]) >= available[level]) ?? '1d'
 }
 
-/** A window of whole buckets read from one level of a rollup. */
-export function planLevel(rollup: string, level: RollupLevel, from: number, to: number): Plan {
-  const relation = `${rollup}_${level}`
-  return { segments: [{ relation, level, from, to }], from, to, rollup: relation, resolutionSeconds: LEVEL_SECONDS[level] }
+/** A window of whole buckets read from one level of a rollup; of hours instead of days where `planRollup` would. */
+export function planLevel(
+  rollup: string,
+  level: RollupLevel,
+  from: number,
+  to: number,
+  available: Availability,
+  filtered: ReadonlySet<string>,
+): Plan {
+  const whole = wholeRollup(rollup, filtered)
+  const hours = level === '1d' && ROLLUP_FLOORS[rollup] !== undefined && whole === null && from >= available['1h']
+  return withFloor(planSegments(rollup, [{ level: hours ? '1h' : level, from, to }], from, to), rollup, whole)
 }

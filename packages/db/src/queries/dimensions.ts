@@ -80,10 +80,14 @@ export function addressExpression(column: string, precision: Precision): string 
   return `network(set_masklen(${column}, case when family(${column}) = 4 then ${NETWORK_PRECISION[4]} else ${NETWORK_PRECISION[6]} end))::inet`
 }
 
-/** What a dimension groups by: `name` k1, k2 …; `sql` over the relation; `text` prints the grouped value; `absent` stands for null in joins. */
+/**
+ * What a dimension groups by: `name` k1, k2 …; `sql` over the relation; `type` in SQL; `text` prints the grouped value, and the type reads it
+ * back; `absent` stands for null in joins.
+ */
 export interface GroupKey {
   name: string
   sql: string
+  type: 'inet' | 'bigint' | 'text'
   text: string
   absent: string
 }
@@ -94,9 +98,11 @@ export function groupKeys(dimension: Dimension, precision: Precision): GroupKey[
     if (type === 'address') {
       // 0.0.0.0/0 is no host and no network of the two precisions, so it cannot be a real key.
       const text = precision === 'host' ? `host(${name})` : `${name}::text`
-      return { name, sql: addressExpression(column, precision), text, absent: `'0.0.0.0/0'::inet` }
+      return { name, sql: addressExpression(column, precision), type: 'inet', text, absent: `'0.0.0.0/0'::inet` }
     }
-    return { name, sql: column, text: `${name}::text`, absent: type === 'number' ? '-1' : `''` }
+    return type === 'number'
+      ? { name, sql: column, type: 'bigint', text: `${name}::text`, absent: '-1' }
+      : { name, sql: column, type: 'text', text: `${name}::text`, absent: `''` }
   })
 }
 

@@ -18,6 +18,8 @@ interface ExporterRow {
   skew_ms: number | null
   datagrams: string
   flows: string
+  witnesses: string
+  duplicates: string
   lost: string
   announced: string
   problems: string
@@ -39,7 +41,7 @@ interface InterfaceRow {
 export async function exporters(pool: pg.Pool): Promise<ExportersAnswer> {
   return onSnapshot(pool, async (client) => {
     const { rows } = await client.query<ExporterRow>(
-      `select id, host(address) as address, name, demo, first_seen, last_seen, retired, formats, sampling_rate, skew_ms, datagrams, flows, lost,
+      `select id, host(address) as address, name, demo, first_seen, last_seen, retired, formats, sampling_rate, skew_ms, datagrams, flows, witnesses, duplicates, lost,
          announced, problems, templates, flows_per_second, bits_per_second
        from exporter order by retired is not null, lower(coalesce(name, '')), address`,
     )
@@ -83,6 +85,8 @@ function exporterObject(row: ExporterRow, interfaces: ExporterObject['interfaces
     skewSeconds: row.skew_ms === null ? null : row.skew_ms / 1_000,
     datagrams: Number(row.datagrams),
     flows: Number(row.flows),
+    witnessShare: Number(row.flows) === 0 ? null : Number(row.witnesses) / Number(row.flows),
+    duplicates: Number(row.duplicates),
     lost,
     lossShare: announced === 0 ? null : Math.min(1, lost / announced),
     problems: Number(row.problems),

@@ -69,6 +69,7 @@ export async function flows(pool: pg.Pool, question: FlowsQuestion): Promise<Flo
       `time >= ${parameters.addTime(from)}`,
       `time < ${parameters.addTime(to)}`,
       'event_kind is null',
+      'slice is null',
       filterSql(filter, parameters),
     ]
     if (cursor !== null) {
@@ -82,6 +83,7 @@ export async function flows(pool: pg.Pool, question: FlowsQuestion): Promise<Flo
         'type',
         'exporter_id',
         ...PLAIN.map((name) => (ADDRESSES.has(name) ? `host(${name}) as ${name}` : name)),
+        'witness',
         'extra::text as extra',
       ].join(', ')}
        from flow where ${conditions.join(' and ')}
@@ -141,6 +143,7 @@ function flowObject(row: FlowRow, exporters: ReadonlyMap<number, ExporterName>, 
     const net = routeNetwork(row[`${end}_addr`], row[`${end}_mask`])
     if (net !== null && precision === 'host') flow[`${end}_net`] = net
   }
+  if (row['witness'] === true) flow['witness'] = true
   if (precision === 'host') addExtra(flow, row['extra'])
   return flow
 }

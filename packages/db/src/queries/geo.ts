@@ -197,9 +197,10 @@ function add(sums: CountrySums, country: string, value: bigint): void {
 }
 
 async function readRolled(client: pg.PoolClient, window: CheckedWindow, networks: Networks, available: Availability): Promise<Geography> {
+  const filtered = filterColumns(window.filter)
   const sent = await readSide(client, window, 'src', networks, available)
   const received = await readSide(client, window, 'dst', networks, available)
-  const plan = planRollup('rollup_as', window.from, window.to, available)
+  const plan = planRollup('rollup_as', window.from, window.to, available, filtered)
   const parameters = new Parameters()
   const fallback = (side: CountrySums): string =>
     (side.get(UNKNOWN_COUNTRY) ?? 0n) > (side.get(INTERNAL) ?? 0n) ? UNKNOWN_COUNTRY : INTERNAL
@@ -208,7 +209,7 @@ async function readRolled(client: pg.PoolClient, window: CheckedWindow, networks
   const rows = await readPairs(client, window, plan, src, dst, parameters)
   const arcs = new Map(rows.map((row) => [`${row.src} ${row.dst}`, sumsOf(row)]))
   const total = [...arcs.values()].reduce(addSums, NO_SUMS)
-  const parts = ['rollup_src', 'rollup_dst'].map((name) => planRollup(name, window.from, window.to, available).rollup)
+  const parts = ['rollup_src', 'rollup_dst'].map((name) => planRollup(name, window.from, window.to, available, filtered).rollup)
   return { plan: { ...plan, rollup: [plan.rollup, ...parts].join('+') }, total, sent, received, arcs }
 }
 
@@ -219,7 +220,7 @@ async function readSide(
   networks: Networks,
   available: Availability,
 ): Promise<CountrySums> {
-  const plan = planRollup(`rollup_${end}`, window.from, window.to, available)
+  const plan = planRollup(`rollup_${end}`, window.from, window.to, available, filterColumns(window.filter))
   const parameters = new Parameters()
   const selected = [
     { name: 'country', sql: `${end}_country` },
@@ -233,7 +234,38 @@ async function readSide(
      from (select country, addr, sum(${window.metric}) as value from (${source}) part group by country, addr) host group by 1`,
     parameters.values,
   )
-  return new Map(rows.map((row) => [row.country, BigInt(row.value)]))
+  const sums = new Map(rows.map((row) => [row.country, BigInt(row.value)]))
+  if (plan.whole !== undefined) await addBelowFloor(client, window, end, plan, plan.whole, sums)
+  return sums
+}
+
+/**
+ * What the days leave out of one end's countries: the difference to the rollup that has everything, country by country. Hosts without a
+ * country are inside or unknown as most of the others are.
+ */
+async function addBelowFloor(
+  client: pg.PoolClient,
+  window: CheckedWindow,
+  end: 'src' | 'dst',
+  plan: Plan,
+  whole: Plan,
+  sums: CountrySums,
+): Promise<void> {
+  const byCountry = async (of: Plan): Promise<Map<string | null, bigint>> => {
+    const parameters = new Parameters()
+    const source = sourceSql(of, window.filter, [{ name: 'country', sql: `${end}_country` }], window.scaled, parameters)
+    const { rows } = await client.query<{ country: string | null; value: string }>(
+      `select country, sum(${window.metric})::text as value from (${source}) part group by country`,
+      parameters.values,
+    )
+    return new Map(rows.map((row) => [row.country, BigInt(row.value)]))
+  }
+  const kept = await byCountry(plan)
+  const without = (sums.get(UNKNOWN_COUNTRY) ?? 0n) > (sums.get(INTERNAL) ?? 0n) ? UNKNOWN_COUNTRY : INTERNAL
+  for (const [country, all] of await byCountry(whole)) {
+    const left = all - (kept.get(country) ?? 0n)
+    if (left > 0n) add(sums, country ?? without, left)
+  }
 }
 
 /** What the collector says of the geo data it uses; empty texts before it has said anything. */

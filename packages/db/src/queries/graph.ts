@@ -9,7 +9,7 @@ import { Parameters } from './parameters.ts'
 import { type CheckedWindow, checkCount, checkWindow } from './question.ts'
 import { onSnapshot } from './session.ts'
 import { internalNetworks, serviceRules } from './settings.ts'
-import { checkRaw, countFlows, readAvailability, type SumRow, sourceSql, sumsObject, sumsOf } from './source.ts'
+import { checkRaw, countFlows, readAvailability, readFloor, readTotal, type SumRow, sourceSql, sumsObject, sumsOf } from './source.ts'
 
 const NODES = { least: 2, most: 300, otherwise: 60 } as const
 
@@ -49,7 +49,10 @@ export async function graph(pool: pg.Pool, question: GraphQuestion, exactFlows =
     const networks = await internalNetworks(client)
     const rows = await readConversations(client, window, plan)
     const totalRow = rows.find((row) => row.total && row.flows !== null)
-    const total = sumsOf(totalRow)
+    const counted = sumsOf(totalRow)
+    const floor = await readFloor(client, plan)
+    const whole = floor === null || plan.whole === undefined ? counted : await readTotal(client, plan.whole, window.filter, window.scaled)
+    const total = whole[window.metric] < counted[window.metric] ? counted : whole
     const conversations = rows.flatMap((row): Conversation[] =>
       row.total || row.a === null || row.b === null
         ? []
@@ -77,6 +80,7 @@ export async function graph(pool: pg.Pool, question: GraphQuestion, exactFlows =
       resolutionSeconds: plan.resolutionSeconds,
       ...drawn,
       total: sumsObject(total, window.metric),
+      ...(floor === null ? {} : { floor }),
     }
   })
 }
@@ -85,7 +89,7 @@ async function choosePlan(client: pg.PoolClient, window: CheckedWindow, availabl
   const rollup = chooseRollup(new Set([...filterColumns(window.filter), ...COLUMNS]))
   const raw = available.raw <= window.from
   if (rollup !== null && !(raw && (await countFlows(client, window.from, window.to, available)) <= exactFlows)) {
-    return planRollup(rollup, window.from, window.to, available)
+    return planRollup(rollup, window.from, window.to, available, filterColumns(window.filter))
   }
   await checkRaw(client, { filter: window.filter, columns: COLUMNS }, window.from, window.to, available)
   return planRaw(window.from, window.to)

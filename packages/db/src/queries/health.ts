@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { HealthAnswer } from '../contracts/api.ts'
+import type { HealthAnswer, HealthBook } from '../contracts/api.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { CollectorStatus } from '../contracts/status.ts'
 import { messageOf } from '../errors.ts'
@@ -12,6 +12,9 @@ type CheckOf = HealthAnswer['checks'][number]
 const REPORT_MS = 30_000
 /** Room on connections below which people will soon meet "too many clients". */
 const CONNECTION_SHARE = 0.9
+
+const ALERT_ORDER = { page: 0, ticket: 1, warn: 2 } as const
+const openFirst = (a: HealthBook, b: HealthBook): number => Math.abs(b.gap) - Math.abs(a.gap)
 
 interface DatabaseRow {
   engine: string | null
@@ -61,6 +64,8 @@ export async function health(pool: pg.Pool, version: string): Promise<HealthAnsw
       version,
       engine: 'unknown',
       checks: [{ name: 'database', state: 'fail', message: `${detail} ${remedy}` }],
+      alerts: [],
+      books: { listeners: [], exporters: [] },
       sli: NO_SLI,
     }
   }
@@ -97,12 +102,19 @@ async function readHealth(client: pg.PoolClient, version: string): Promise<Healt
   return {
     status: checks.some((check) => check.name === 'database' && check.state === 'fail')
       ? 'down'
-      : checks.some((check) => check.state !== 'ok')
+      : checks.some((check) => check.state !== 'ok') || reports.some((report) => (report.alerts ?? []).length > 0)
         ? 'degraded'
         : 'ok',
     version,
     engine: engineText(database),
     checks,
+    alerts: reports
+      .flatMap((report) => report.alerts ?? [])
+      .sort((a, b) => ALERT_ORDER[a.severity] - ALERT_ORDER[b.severity] || a.since.localeCompare(b.since)),
+    books: {
+      listeners: reports.flatMap((report) => report.books?.listeners ?? []).sort(openFirst),
+      exporters: reports.flatMap((report) => report.books?.exporters ?? []).sort(openFirst),
+    },
     sli: {
       ...combine(reports),
       newestFlow: database.newest?.toISOString() ?? null,

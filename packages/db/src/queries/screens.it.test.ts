@@ -151,7 +151,13 @@ describe.each(testEngines())('screens (%s)', (engine) => {
       for (const edge of answer.edges) {
         let toTarget = 0
         for (const flow of flows) {
-          if (flow.event_kind !== null || flow.service_port === null || flow.proto !== edge.proto || flow.service_port !== edge.port)
+          if (
+            flow.event_kind !== null ||
+            flow.witness ||
+            flow.service_port === null ||
+            flow.proto !== edge.proto ||
+            flow.service_port !== edge.port
+          )
             continue
           const server = flow.dst_port === flow.service_port ? flow.dst_addr : flow.src_port === flow.service_port ? flow.src_addr : null
           const ends = new Set([`host:${flow.src_addr}`, `host:${flow.dst_addr}`])

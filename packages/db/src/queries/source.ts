@@ -2,10 +2,10 @@ import type pg from 'pg'
 import type { Metric } from '../contracts/api.ts'
 import type { Filter } from '../contracts/filter.ts'
 import { QueryError } from '../contracts/query-error.ts'
-import { DEFAULT_RETENTION_DAYS, TIERS, type Tier } from '../rollups.ts'
+import { DEFAULT_FLOORS, DEFAULT_RETENTION_DAYS, rawShare, TIERS, type Tier } from '../rollups.ts'
 import { type Availability, chooseRollup, type Plan, planRaw, planRollup } from './chooser.ts'
 import { filterColumns, filterSql } from './filter-sql.ts'
-import type { Parameters } from './parameters.ts'
+import { Parameters } from './parameters.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
@@ -61,7 +61,8 @@ export async function readAvailability(client: pg.PoolClient, from: number, to: 
   return available
 }
 
-async function retentionDays(client: pg.PoolClient): Promise<Record<Tier, number>> {
+/** Days each tier is kept. */
+export async function retentionDays(client: pg.PoolClient): Promise<Record<Tier, number>> {
   const { rows } = await client.query<{ value: unknown }>(`select value from setting where key = 'retention'`)
   const value: unknown = rows[0]?.value
   const days = { ...DEFAULT_RETENTION_DAYS }
@@ -75,7 +76,7 @@ async function retentionDays(client: pg.PoolClient): Promise<Record<Tier, number
 
 /** How many flows the window holds, whatever the filter: what reading it raw would cost. Cheap: from the interface rollup. */
 export async function countFlows(client: pg.PoolClient, from: number, to: number, available: Availability): Promise<number> {
-  const plan = planRollup('rollup_interface', from, to, available)
+  const plan = planRollup('rollup_interface', from, to, available, new Set())
   const branches = plan.segments.map(
     (segment, index) => `select flows from ${segment.relation} where bucket >= $${index * 2 + 1} and bucket < $${index * 2 + 2}`,
   )
@@ -98,7 +99,7 @@ export async function planReading(
 ): Promise<{ rollup: string | null; plan: Plan }> {
   const rollup = chooseRollup(readingColumns(reading))
   if (rollup !== null) {
-    const plan = planRollup(rollup, from, to, available)
+    const plan = planRollup(rollup, from, to, available, filterColumns(reading.filter))
     const widened = (plan.to - plan.from) / Math.max(1, to - from)
     if (widened <= WIDENED_MOST || available.raw > from) return { rollup, plan }
     if ((await countFlows(client, plan.from, plan.to, available)) > RAW_LIMIT) return { rollup, plan }
@@ -136,10 +137,45 @@ export interface Selected {
   name: string
 }
 
+/** Columns that say where a flow was seen. */
+const PLACES: ReadonlySet<string> = new Set(['exporter_id', 'in_if', 'out_if'])
+
+/**
+ * Whether a question is about what exporters or interfaces saw: it groups by them or its filter names them. Then everything that each saw is
+ * its answer. Any other question counts a conversation once, however many exporters told of it.
+ */
+export function asksSightings(filter: Filter | null, columns: Iterable<string>): boolean {
+  return [...filterColumns(filter), ...columns].some((column) => PLACES.has(column))
+}
+
+const namesPlace = (sql: string): boolean => [...PLACES].some((column) => new RegExp(`\\b${column}\\b`).test(sql))
+
+/** Octets a day below which days leave out the keys of a plan, as the setting says, or null: the plan reads no such days. */
+export async function readFloor(client: pg.PoolClient, plan: Plan): Promise<{ bytesPerDay: number; exactTotal: boolean } | null> {
+  if (plan.floor === undefined) return null
+  const { rows } = await client.query<{ value: unknown }>(`select value from setting where key = 'rollup_floor'`)
+  const value: unknown = rows[0]?.value
+  const told: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, plan.floor) : undefined
+  const bytesPerDay = typeof told === 'number' && told >= 0 ? told : DEFAULT_FLOORS[plan.floor]
+  return bytesPerDay === 0 ? null : { bytesPerDay, exactTotal: plan.whole !== undefined }
+}
+
+/** What a window comes to, from a plan that has everything. */
+export async function readTotal(client: pg.PoolClient, plan: Plan, filter: Filter | null, scaled: boolean): Promise<Sums> {
+  const parameters = new Parameters()
+  const source = sourceSql(plan, filter, [], scaled, parameters)
+  const { rows } = await client.query<SumRow>(
+    `select sum(flows)::text as flows, sum(bytes)::text as bytes, sum(packets)::text as packets from (${source}) part`,
+    parameters.values,
+  )
+  return sumsOf(rows[0])
+}
+
 /**
  * The plan as a SELECT without grouping: `select <selected>, flows, bytes, packets from … union all …`, filter pushed into each branch.
  * `time` in a selected expression is written `$time`: the column differs between raw records and rollups. `bytes` and `packets` are
- * scaled when asked. Rows are partial sums: the caller groups.
+ * scaled when asked. Rows are partial sums: the caller groups. Witnesses are in it when the question asks for sightings (`asksSightings`),
+ * and slices of long flows add their share to their minute and no flow.
  */
 export function sourceSql(
   plan: Plan,
@@ -148,26 +184,29 @@ export function sourceSql(
   scaled: boolean,
   parameters: Parameters,
 ): string {
+  const sightings = asksSightings(filter, []) || selected.some(({ sql }) => namesPlace(sql))
   const branches = plan.segments.map((segment) => {
     const raw = segment.level === 'raw'
+    const apart = raw || segment.relation.startsWith('rollup_interface_')
     const time = raw ? 'time' : 'bucket'
     const columns = selected.map(({ sql, name }) => `${sql.replaceAll('$time', time)} as ${name}`)
     const sums = raw
-      ? ['1::bigint as flows', `${scaledSql('bytes', scaled)} as bytes`, `${scaledSql('packets', scaled)} as packets`]
+      ? [
+          '(case when slice is null then 1 else 0 end)::bigint as flows',
+          `${rawShare('bytes', scaled)} as bytes`,
+          `${rawShare('packets', scaled)} as packets`,
+        ]
       : ['flows', `${scaled ? 'scaled_bytes' : 'bytes'} as bytes`, `${scaled ? 'scaled_packets' : 'packets'} as packets`]
     const conditions = [
       `${time} >= ${parameters.addTime(segment.from)}`,
       `${time} < ${parameters.addTime(segment.to)}`,
       ...(raw ? ['event_kind is null'] : []),
+      ...(apart && !sightings ? ['witness is not true'] : []),
       ...(filter === null ? [] : [filterSql(filter, parameters)]),
     ]
     return `select ${[...columns, ...sums].join(', ')} from ${segment.relation} where ${conditions.join(' and ')}`
   })
   return branches.join('\nunion all\n')
-}
-
-function scaledSql(column: string, scaled: boolean): string {
-  return scaled ? `weir_scaled(${column}, sampling_rate)` : column
 }
 
 /** The three sums of a group, as text in `row`: numeric in SQL, because a sum of bigints may exceed one. */

@@ -21,7 +21,17 @@ import { filterColumns } from './filter-sql.ts'
 import { Parameters } from './parameters.ts'
 import { type CheckedWindow, checkCount, checkDimension, checkWindow } from './question.ts'
 import { onSnapshot } from './session.ts'
-import { checkRaw, countFlows, type Reading, readAvailability, readingColumns, type SumRow, sourceSql } from './source.ts'
+import {
+  asksSightings,
+  checkRaw,
+  countFlows,
+  type Reading,
+  readAvailability,
+  readFloor,
+  readingColumns,
+  type SumRow,
+  sourceSql,
+} from './source.ts'
 
 /** The most buckets a chart can show (STACK, "Charts"), and the default. */
 export const POINTS_MOST = 300
@@ -53,7 +63,7 @@ interface Shape {
  *
  * The window is widened to whole buckets and ends with the bucket of the present. Buckets are evenly spaced and aligned to UTC days and
  * Mondays. **Gaps:** a bucket is null when no flow at all (of any exporter, or of the exporters the filter selects) ended in it nor in the
- * five minutes before its end: nothing was being received. Otherwise no matching flow is 0. With the dimension `exporter` this holds for
+ * five minutes before its end: nothing was being received. Otherwise no matching flow is 0. Parts of long flows show all the same. With the dimension `exporter` this holds for
  * each exporter on its own. Throws QueryError: see `QUERY_ERROR_CODES`.
  */
 export async function timeseries(pool: pg.Pool, question: TimeseriesQuestion): Promise<TimeseriesAnswer> {
@@ -76,6 +86,7 @@ export async function timeseries(pool: pg.Pool, question: TimeseriesQuestion): P
       dimension === null
         ? await totalSeries(client, window, shape, times, receiving)
         : await dimensionSeries(client, dimension, window, shape, times, limit, available, receiving)
+    const floor = dimension === null ? null : await readFloor(client, shape.plan)
     return {
       dimension,
       from: new Date(shape.from).toISOString(),
@@ -88,6 +99,8 @@ export async function timeseries(pool: pg.Pool, question: TimeseriesQuestion): P
       bucketSeconds: shape.bucketSeconds,
       times,
       series,
+      ...(floor === null ? {} : { floor }),
+      ...(asksSightings(window.filter, reading.columns) ? { sightings: true as const } : {}),
     }
   })
 }
@@ -113,7 +126,10 @@ async function chooseShape(
   const present = alignWindow(now, now + 1, bucketSeconds).to
   const to = aligned.from < present ? Math.min(aligned.to, present) : aligned.to
   const level = levelFor(bucketSeconds)
-  if (rollup !== null && level !== null) return { bucketSeconds, from: aligned.from, to, plan: planLevel(rollup, level, aligned.from, to) }
+  if (rollup !== null && level !== null) {
+    const plan = planLevel(rollup, level, aligned.from, to, available, filterColumns(reading.filter))
+    return { bucketSeconds, from: aligned.from, to, plan }
+  }
   await checkRaw(client, reading, aligned.from, to, available)
   return { bucketSeconds, from: aligned.from, to, plan: planRaw(aligned.from, to) }
 }
@@ -132,6 +148,12 @@ async function totalSeries(
   times: readonly number[],
   receiving: Receiving,
 ): Promise<Series[]> {
+  const sums = await bucketSums(client, window, shape)
+  return [oneSeries({ key: '', label: 'total', filter: window.filterText }, sums, times, (time) => receiving.any(time))]
+}
+
+/** What each bucket comes to in all. */
+async function bucketSums(client: pg.PoolClient, window: CheckedWindow, shape: Shape): Promise<Map<number, bigint>> {
   const parameters = new Parameters()
   const source = sourceSql(
     shape.plan,
@@ -144,8 +166,7 @@ async function totalSeries(
     `select ${EPOCH_MS} as bucket, 0 as rank, sum(${window.metric})::text as value from (${source}) part group by bucket`,
     parameters.values,
   )
-  const sums = new Map(rows.map((row) => [Number(row.bucket), BigInt(row.value)]))
-  return [oneSeries({ key: '', label: 'total', filter: window.filterText }, sums, times, (time) => receiving.any(time))]
+  return new Map(rows.map((row) => [Number(row.bucket), BigInt(row.value)]))
 }
 
 function oneSeries(
@@ -158,7 +179,8 @@ function oneSeries(
   for (const sum of sums.values()) total += sum
   const values = times.map((time) => {
     const sum = sums.get(time)
-    if (sum !== undefined) return Number(sum)
+    // Nothing is also what the parts of a long flow add to `flows` in the minutes before its end.
+    if (sum !== undefined && sum !== 0n) return Number(sum)
     return received(time) ? 0 : null
   })
   return { ...name, values, total: Number(total) }
@@ -184,7 +206,10 @@ async function dimensionSeries(
   const names = keys.map((key) => key.name).join(', ')
   // The ranking reads the same window in the coarsest buckets that cover it; both are whole buckets, so both hold the same flows.
   const rollup = chooseRollup(new Set([...filterColumns(window.filter), ...dimensionColumns(dimension)]))
-  const rankPlan = shape.plan.resolutionSeconds === 0 || rollup === null ? shape.plan : planRollup(rollup, shape.from, shape.to, available)
+  const rankPlan =
+    shape.plan.resolutionSeconds === 0 || rollup === null
+      ? shape.plan
+      : planRollup(rollup, shape.from, shape.to, available, filterColumns(window.filter))
   const rankSource = sourceSql(rankPlan, window.filter, keys, window.scaled, parameters)
   const bucketed = [{ name: 'bucket', sql: bucketSql(shape.bucketSeconds, parameters) }, ...keys]
   const source = sourceSql(shape.plan, window.filter, bucketed, window.scaled, parameters)
@@ -217,7 +242,16 @@ async function dimensionSeries(
     return oneSeries(nameKey(dimension, texts, known), sums.get(row.rank) ?? new Map(), times, received)
   })
   const other = { key: '', label: 'other', filter: window.filterText }
-  return [...series, oneSeries(other, sums.get(null) ?? new Map(), times, (time) => receiving.any(time))]
+  const rest = sums.get(null) ?? new Map<number, bigint>()
+  if (shape.plan.whole !== undefined) {
+    // Days without what is below their floor: the rest is what the whole comes to, less what is shown of it.
+    for (const [bucket, sum] of await bucketSums(client, window, { ...shape, plan: shape.plan.whole })) {
+      let left = sum
+      for (const [rank, own] of sums) if (rank !== null) left -= own.get(bucket) ?? 0n
+      if (left > (rest.get(bucket) ?? 0n)) rest.set(bucket, left)
+    }
+  }
+  return [...series, oneSeries(other, rest, times, (time) => receiving.any(time))]
 }
 
 /** A key that can be joined by equality: a value that no key has stands for null. */
@@ -250,11 +284,11 @@ async function readReceiving(
   const step = LEVEL_SECONDS[level] * 1_000
   const from = Math.floor((shape.from + width - lookback) / step) * step
   const parameters = new Parameters()
-  const plan = planLevel('rollup_interface', level, from, shape.to)
+  const plan = planLevel('rollup_interface', level, from, shape.to, available, new Set())
   const selected = [{ name: 'bucket', sql: '$time' }, ...(perExporter ? [{ name: 'exporter_id', sql: 'exporter_id' }] : [])]
   const source = sourceSql(plan, exporterConditions(filter), selected, false, parameters)
   const { rows } = await client.query<{ bucket: string; exporter_id?: number }>(
-    `select distinct ${EPOCH_MS} as bucket${perExporter ? ', exporter_id' : ''} from (${source}) part`,
+    `select distinct ${EPOCH_MS} as bucket${perExporter ? ', exporter_id' : ''} from (${source}) part where flows <> 0`,
     parameters.values,
   )
   const all = new Set<number>()

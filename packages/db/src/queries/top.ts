@@ -3,14 +3,33 @@ import { DIMENSIONS, type TopAnswer } from '../contracts/api.ts'
 import type { TopQuestion } from '../contracts/questions.ts'
 import { dimensionColumns, groupKeys, Names, nameKey } from './dimensions.ts'
 import { Parameters } from './parameters.ts'
+import { readPeaks } from './peaks.ts'
 import { checkCount, checkDimension, checkWindow } from './question.ts'
 import { onSnapshot } from './session.ts'
-import { addSums, NO_SUMS, planReading, readAvailability, type SumRow, shareOf, sourceSql, subtract, sumsObject, sumsOf } from './source.ts'
+import {
+  addSums,
+  asksSightings,
+  NO_SUMS,
+  planReading,
+  readAvailability,
+  readFloor,
+  readTotal,
+  type SumRow,
+  type Sums,
+  shareOf,
+  sourceSql,
+  subtract,
+  sumsObject,
+  sumsOf,
+} from './source.ts'
 
 const LIMIT = { least: 1, most: 1_000, otherwise: 10 } as const
 
 interface GroupRow extends SumRow {
   total: boolean
+  w_flows: string | null
+  w_bytes: string | null
+  w_packets: string | null
   t1: string | null
   t2: string | null
 }
@@ -18,8 +37,8 @@ interface GroupRow extends SumRow {
 /**
  * The largest values of one dimension in a window, the exact rest and the total.
  *
- * Rows, rest and total come from one scan, so rest is never negative and rows + rest = total, whatever arrives meanwhile. Equal values
- * are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
+ * Rows, rest and total come from one scan (or snapshot, where days leave out what is below a floor), so rest is never negative and
+ * rows + rest = total, whatever arrives meanwhile. Equal values are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
  */
 export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnswer> {
   const dimension = checkDimension(question.dimension, DIMENSIONS)
@@ -31,24 +50,41 @@ export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnsw
     const { plan } = await planReading(client, { filter, columns: dimensionColumns(dimension) }, window.from, window.to, available)
     const keys = groupKeys(dimension, precision)
     const parameters = new Parameters()
-    const source = sourceSql(plan, filter, keys, scaled, parameters)
+    const sightings = asksSightings(filter, dimensionColumns(dimension))
+    const source = sourceSql(
+      plan,
+      filter,
+      [...keys, { name: 'witnessed', sql: sightings ? 'witness is true' : 'false' }],
+      scaled,
+      parameters,
+    )
+    const sums = ['flows', 'bytes', 'packets']
+    const witnessed = sums.map((sum) => `sum(${sum}) filter (where witnessed) as w_${sum}`).join(', ')
     const names = keys.map((key) => key.name).join(', ')
     const texts = keys.map((key, index) => `${key.text} as t${index + 1}`).join(', ')
     const { rows } = await client.query<GroupRow>(
       `with grouped as materialized (
-         select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets from (${source}) part group by ${names})
-       (select false as total, ${texts}, flows, bytes, packets from grouped
+         select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets${sightings ? `, ${witnessed}` : ''}
+         from (${source}) part group by ${names})
+       (select false as total, ${texts}, flows, bytes, packets, ${sums.map((sum) => `null::numeric as w_${sum}`).join(', ')} from grouped
         order by ${metric} desc, ${keys.map((key) => `${key.name} nulls last`).join(', ')} limit ${parameters.add(limit, 'bigint')})
        union all
-       select true, ${keys.map(() => 'null').join(', ')}, sum(flows), sum(bytes), sum(packets) from grouped`,
+       select true, ${keys.map(() => 'null').join(', ')}, sum(flows), sum(bytes), sum(packets),
+         ${sums.map((sum) => (sightings ? `sum(w_${sum})` : 'null')).join(', ')} from grouped`,
       parameters.values,
     )
     const groups = rows.filter((row) => !row.total)
-    const total = sumsOf(rows.find((row) => row.total && row.flows !== null))
     const shown = groups.map(sumsOf).reduce(addSums, NO_SUMS)
+    const told = rows.find((row) => row.total && row.flows !== null)
+    const floor = await readFloor(client, plan)
+    const counted = sumsOf(told)
+    // In `timescale` two rollups may have come differently far with late flows: the total is never less than what is shown of it.
+    const total =
+      floor === null || plan.whole === undefined ? counted : atLeast(await readTotal(client, plan.whole, filter, scaled), counted)
     const rest = subtract(total, shown)
     const keyTexts = groups.map((row) => keys.map((_, index) => (index === 0 ? row.t1 : row.t2)))
     const known = await Names.load(client, dimension, keyTexts)
+    const peaks = question.peak === true && scaled ? await readPeaks(client, plan, filter, keys, keyTexts, available) : null
     return {
       dimension,
       from: new Date(plan.from).toISOString(),
@@ -64,10 +100,21 @@ export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnsw
           ...nameKey(dimension, keyTexts[index] ?? [], known),
           ...sumsObject(sums, metric),
           share: shareOf(sums[metric], total[metric]),
+          ...(question.peak === true ? { peakBytes: peaks?.[index] ?? null } : {}),
         }
       }),
       rest: { ...sumsObject(rest, metric), share: shareOf(rest[metric], total[metric]) },
       total: sumsObject(total, metric),
+      ...(floor === null ? {} : { floor }),
+      ...(sightings
+        ? { witnesses: { flows: Number(told?.w_flows ?? 0), bytes: Number(told?.w_bytes ?? 0), packets: Number(told?.w_packets ?? 0) } }
+        : {}),
     }
   })
+}
+
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+
+function atLeast(sums: Sums, least: Sums): Sums {
+  return { flows: larger(sums.flows, least.flows), bytes: larger(sums.bytes, least.bytes), packets: larger(sums.packets, least.packets) }
 }

@@ -32,7 +32,7 @@ export const drop: DetectorFactory = (host, restored) => {
   return {
     id: 'drop',
     state,
-    record(event, now) {
+    sighted(event, now) {
       if (event.exporter === '' || event.inIf <= 0) return
       state.heard.set(event.exporter, now)
       const key = `${event.exporter}|${event.inIf}`

@@ -34,6 +34,8 @@ export interface OracleFlow {
   vlan_id: number | null
   duration_ms: number
   event_kind: number | null
+  /** Counted from another exporter. */
+  witness: boolean
 }
 
 export interface OracleExporter {
@@ -205,19 +207,43 @@ export function addFlow(sums: OracleSums, flow: OracleFlow, scaled: boolean): Or
 
 export const NOTHING: OracleSums = { flows: 0n, bytes: 0n, packets: 0n }
 
-/** Sums per group of the traffic in [from, to) that passes the filter. `group` names a flow's group as text. */
+/** What a flow adds to which moment: all of it to its end, or a part to each minute that a long one went on in, and no flow there. */
+export function partsOf(flow: OracleFlow): OracleFlow[] {
+  if (flow.duration_ms <= 90_000 || flow.event_kind !== null || (flow.bytes === 0n && flow.packets === 0n)) return [flow]
+  if (flow.duration_ms > 3_600_000 || flow.bytes > 2n ** 45n) throw new Error('the oracle spreads small flows over an hour at most')
+  const start = flow.time - flow.duration_ms
+  const upTo = (value: bigint, moment: number): bigint =>
+    BigInt(Math.floor(Number(value) * Math.min(1, Math.max(0, (moment - start) / flow.duration_ms))))
+  const parts: OracleFlow[] = []
+  for (let minute = Math.floor(start / 60_000) * 60_000; minute <= flow.time; minute += 60_000) {
+    const own = minute + 60_000 > flow.time
+    const end = own ? flow.time : minute + 60_000
+    const part = (value: bigint): bigint => upTo(value, end) - upTo(value, minute)
+    parts.push({ ...flow, time: own ? flow.time : minute, bytes: part(flow.bytes), packets: part(flow.packets) })
+  }
+  return parts
+}
+
+/**
+ * Sums per group of the traffic in [from, to) that passes the filter. `group` names a flow's group as text. Witnesses count when the question
+ * is about what exporters saw.
+ */
 export function sumBy(
   flows: readonly OracleFlow[],
   exporters: readonly OracleExporter[],
-  question: { from: number; to: number; filter: Filter | null; scaled: boolean },
+  question: { from: number; to: number; filter: Filter | null; scaled: boolean; sightings?: boolean },
   group: (flow: OracleFlow) => string,
 ): Map<string, OracleSums> {
   const groups = new Map<string, OracleSums>()
   for (const flow of flows) {
-    if (flow.time < question.from || flow.time >= question.to || flow.event_kind !== null) continue
+    if (flow.event_kind !== null || (flow.witness && question.sightings !== true)) continue
     if (!passes(question.filter, flow, exporters)) continue
-    const key = group(flow)
-    groups.set(key, addFlow(groups.get(key) ?? NOTHING, flow, question.scaled))
+    for (const part of partsOf(flow)) {
+      if (part.time < question.from || part.time >= question.to) continue
+      const key = group(part)
+      const sums = addFlow(groups.get(key) ?? NOTHING, part, question.scaled)
+      groups.set(key, part.time === flow.time ? sums : { ...sums, flows: sums.flows - 1n })
+    }
   }
   return groups
 }

@@ -145,7 +145,10 @@ export function makeFlows(seed: number, count: number, from: number, to: number,
       vlan_id: maybe(VLANS),
       duration_ms: pick([0, 1_000, 61_000]),
       event_kind: event,
+      witness: random() < 0.1,
     }
+    // Some are long; the large ones are not, because doubles could not share them out.
+    if (random() < 0.1 && flow.bytes < 2n ** 40n) flow.duration_ms = 90_000 + below(55 * 60_000)
     const number = (value: number | null): number => value ?? -1
     const exported = sampleFlow({
       type,
@@ -180,6 +183,7 @@ export function makeFlows(seed: number, count: number, from: number, to: number,
       dstAs: number(flow.dst_as),
       srcCountry: flow.src_country ?? '',
       dstCountry: flow.dst_country ?? '',
+      witness: flow.witness,
     }
     return { flow, exported, context }
   })

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWriter, FlowBatch } from '../ingest/index.ts'
+import { maintain } from '../maintain.ts'
+import { DEFAULT_FLOORS } from '../rollups.ts'
+import { createTestDatabase, type TestDatabase, testEngines } from '../testing/index.ts'
+import { address, sampleContext, sampleFlow, seededRandom } from '../testing/sample-flow.ts'
+import { geo } from './geo.ts'
+import { graph } from './graph.ts'
+import { settle } from './test/settle.ts'
+import { timeseries } from './timeseries.ts'
+import { top } from './top.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const DAYS = 4
+
+describe.each(testEngines())('days without what is below the floor (%s)', (engine) => {
+  let database: TestDatabase
+  const today = Math.floor(Date.now() / DAY) * DAY
+  const [from, to] = [today - (DAYS + 1) * DAY, today - DAY]
+  /** Octets by source, by pair and in all. */
+  const hosts = new Map<string, number>()
+  const pairs = new Map<string, number>()
+  let total = 0
+
+  beforeAll(async () => {
+    database = await createTestDatabase(engine)
+    const random = seededRandom(7)
+    const batch = new FlowBatch({ rows: 20_000 })
+    // A few that talk much, and many that say little: most of them are below the floor on each day.
+    for (let i = 0; i < 4_000; i++) {
+      const loud = random() < 0.3
+      const src = loud ? `10.0.0.${1 + Math.floor(random() * 5)}` : `10.1.${Math.floor(random() * 4)}.${Math.floor(random() * 250)}`
+      const dst = `192.0.2.${1 + Math.floor(random() * 3)}`
+      const bytes = loud ? 200_000 + Math.floor(random() * 100_000) : 40 + Math.floor(random() * 3_000)
+      batch.append(
+        sampleFlow({ srcAddr: address(src), dstAddr: address(dst), bytes, packets: 1, samplingRate: 1, proto: 6 }),
+        sampleContext({ timeMs: from + Math.floor(random() * DAYS * DAY), servicePort: 443, srcCountry: loud ? 'DE' : '' }),
+      )
+      hosts.set(src, (hosts.get(src) ?? 0) + bytes)
+      pairs.set(`${src} -> ${dst}`, (pairs.get(`${src} -> ${dst}`) ?? 0) + bytes)
+      total += bytes
+    }
+    await createWriter(database.pool, engine).write(batch)
+    await settle(database.pool, engine, today)
+    // Closed and quiet days are rewritten.
+    for (let i = 0; i < 40; i++) await maintain(database.pool, { now: new Date(Date.now() + 2 * HOUR) })
+  })
+  afterAll(() => database?.drop())
+
+  const ask = { from, to, metric: 'bytes' }
+  const largest = (sums: ReadonlyMap<string, number>, n: number) => [...sums.values()].sort((a, b) => b - a).slice(0, n)
+
+  it('leave out most hosts and none of the octets', async () => {
+    const { rows } = await database.pool.query(
+      `select count(distinct src_addr)::int as n from rollup_src_1d where bucket >= $1 and bucket < $2`,
+      [new Date(from), new Date(to)],
+    )
+    expect(rows[0].n).toBeLessThan(hosts.size / 2)
+    for (const [dimension, sums, floor] of [
+      ['src_addr', hosts, DEFAULT_FLOORS.hosts],
+      ['conversation', pairs, DEFAULT_FLOORS.conversations],
+    ] as const) {
+      const answer = await top(database.pool, { ...ask, dimension, limit: 1_000 })
+      expect(answer.rollup).toMatch(/_1d$/)
+      expect(answer.floor).toEqual({ bytesPerDay: floor, exactTotal: true })
+      expect(answer.total).toMatchObject({ bytes: total, flows: 4_000 })
+      expect(answer.rows.reduce((sum, row) => sum + row.bytes, 0) + answer.rest.bytes).toBe(total)
+      expect(answer.rest.bytes).toBeGreaterThan(0)
+      for (const row of answer.rows) {
+        const lacks = (sums.get(row.key ?? '') ?? 0) - row.bytes
+        expect(lacks, row.label).toBeGreaterThanOrEqual(0)
+        expect(lacks, row.label).toBeLessThan(DAYS * floor)
+      }
+      expect(answer.rows.slice(0, 3).map((row) => row.bytes)).toEqual(largest(sums, 3))
+    }
+  })
+
+  it('are not read where the question is about hosts themselves', async () => {
+    const [quiet = ''] = [...hosts].sort((a, b) => a[1] - b[1])[0] ?? []
+    const answer = await top(database.pool, { ...ask, dimension: 'src_addr', filter: `src_addr = ${quiet}` })
+    expect(answer.rollup).toMatch(/_1h$/)
+    expect(answer.floor).toBeUndefined()
+    expect(answer.rows.map((row) => row.bytes)).toEqual([hosts.get(quiet)])
+    const network = await timeseries(database.pool, { ...ask, points: 10, filter: 'src_addr = 10.1.0.0/16' })
+    const quietSum = [...hosts].reduce((sum, [host, bytes]) => sum + (host.startsWith('10.1.') ? bytes : 0), 0)
+    expect(network.series[0]?.total).toBe(quietSum)
+  })
+
+  it('keep what a filter on the country comes to', async () => {
+    const loud = [...hosts].reduce((sum, [host, bytes]) => sum + (host.startsWith('10.0.') ? bytes : 0), 0)
+    for (const [filter, bytes] of [
+      ['src_country = DE', loud],
+      ['src_country is unknown', total - loud],
+    ] as const) {
+      const answer = await top(database.pool, { ...ask, dimension: 'src_addr', filter })
+      expect(answer.floor?.exactTotal).toBe(true)
+      expect(answer.total.bytes).toBe(bytes)
+    }
+  })
+
+  it('add up in every day of a chart', async () => {
+    const all = await timeseries(database.pool, { ...ask, points: DAYS })
+    const answer = await timeseries(database.pool, { ...ask, points: DAYS, dimension: 'src_addr', limit: 3 })
+    expect(answer.bucketSeconds).toBe(86_400)
+    expect(answer.floor?.bytesPerDay).toBe(DEFAULT_FLOORS.hosts)
+    const sums = answer.times.map((_, index) => answer.series.reduce((sum, one) => sum + (one.values[index] ?? 0), 0))
+    expect(sums).toEqual(all.series[0]?.values)
+    expect(sums.reduce((a, b) => a + b)).toBe(total)
+  })
+
+  it('draw the same totals on the map and in the graph', async () => {
+    const map = await geo(database.pool, ask, 0)
+    expect(map.total.bytes).toBe(total)
+    expect(map.countries.reduce((sum, country) => sum + country.sent, 0)).toBe(total)
+    expect(map.countries.reduce((sum, country) => sum + country.received, 0)).toBe(total)
+    const drawn = await graph(database.pool, { ...ask, nodes: 20 }, 0)
+    expect(drawn.floor?.bytesPerDay).toBe(DEFAULT_FLOORS.conversations)
+    expect(drawn.total.bytes).toBe(total)
+    expect(drawn.edges.reduce((sum, edge) => sum + edge.bytes, 0) + drawn.rest.value).toBe(total)
+  })
+})
