@@ -5,10 +5,12 @@
  * The build runs beside the database steps, and the collector receives before the web app is built: no datagram waits for a screen.
  * Ctrl-C or SIGTERM stops things in the order of the data's way (generator, web, collector, database) within 10 s; a second one kills.
  */
+import { execFile } from 'node:child_process'
 import { readFileSync, statfsSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { type Build, build } from './up/build.ts'
 import { Child } from './up/child.ts'
 import { type Database, openDatabase } from './up/database.ts'
@@ -129,6 +131,10 @@ async function start(settings: Settings, demo: boolean, running: Running): Promi
   await launch('collector', running.collector, `listens: ${listening.join(', ')}`)
 
   if (demo) {
+    // A graph of bare addresses shows nobody what a service graph is: the demo's servers get names, as people give theirs.
+    await promisify(execFile)(process.execPath, ['scripts/weir.ts', 'demo', 'name'], { cwd: root, env: collectorAndWeb }).catch(
+      (error: unknown) => say.warn('demo', `its services have no names: ${error instanceof Error ? error.message : String(error)}`),
+    )
     const target = ports.netflow ?? ports.ipfix ?? ports.sflow ?? 2055
     running.generator = child('demo', ['scripts/weir.ts', 'generate', '--demo', '--to', `127.0.0.1:${target}`], { mayFinish: true })
     await launch('demo', running.generator, 'sends an hour of history, then goes on')

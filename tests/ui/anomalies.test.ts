@@ -1,6 +1,7 @@
 import { ANOMALY_STATES, type AnomalySummary } from '@weir/db/contracts'
 import { describe, expect, it } from 'vitest'
 import {
+  anomalyAt,
   anomalyOf,
   byUrgency,
   explorerQuery,
@@ -181,6 +182,17 @@ describe('a flow', () => {
     expect(anomalyOf(flow('192.0.2.7', '203.0.113.9', NOW - 7_200_000), [scan])).toBeNull()
     expect(anomalyOf(flow('192.0.2.7', '203.0.113.9'), [anomaly('all', { actor: null, target: null })])).toBeNull()
     expect(anomalyOf(flow('::1', '2001:db8::1'), [flood])).toBeNull()
+  })
+})
+
+describe('a host', () => {
+  const flood = anomaly('flood', { severity: 'critical', target: '203.0.113.0/24' })
+  const scan = anomaly('scan', { actor: '192.0.2.7', target: '203.0.113.9' })
+  it('has the worst anomaly that it does or meets in the window shown, and none of another time', () => {
+    const at = (address: string, from = NOW - 3_600_000, to = NOW) => anomalyAt(address, [scan, flood], from, to)?.id ?? null
+    expect([at('192.0.2.7'), at('203.0.113.9'), at('198.51.100.1')]).toEqual(['scan', 'flood', null])
+    expect(at('192.0.2.7', NOW - 9e6, NOW - 5e6)).toBeNull()
+    expect(at('192.0.2.7', NOW + 120_000, NOW + 240_000)).toBeNull()
   })
 })
 

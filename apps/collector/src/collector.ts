@@ -6,7 +6,7 @@ import type { DestinationStream } from 'pino'
 import { Account } from './account.ts'
 import { Assembly, type Component, type StopReport } from './component.ts'
 import type { Config } from './config.ts'
-import { DecoderState } from './decoder-state.ts'
+import { admittingAll, DecoderState } from './decoder-state.ts'
 import { Detect } from './detect/detect.ts'
 import { Enforce } from './enforce/enforce.ts'
 import { Enricher } from './enrich/enrich.ts'
@@ -52,7 +52,8 @@ export async function startCollector(config: Config, log?: DestinationStream): P
   })
   const account = new Account()
   const latency = new LatencyWindow()
-  const decoder = new Decoder()
+  const { elements } = config
+  const decoder = new Decoder({ elements, limits: admittingAll(config.maxExporters) })
   const store = new Store(pool, config, account, latency, reporter)
   const exporters = new Exporters(pool, config, reporter)
   exporters.templates = () => new Map([...decoder.exporters()].map(({ address, templates }) => [address, templates]))
@@ -63,7 +64,10 @@ export async function startCollector(config: Config, log?: DestinationStream): P
   const ingest = new Ingest({
     // Strangers are judged by a decoder with little room: it only has to recognise what it sees.
     newDecoder: () =>
-      new Decoder({ limits: { exporters: 256, probationExporters: 256, parkedOctets: 1 << 20, parkedOctetsPerExporter: 1 << 16 } }),
+      new Decoder({
+        elements,
+        limits: { exporters: 256, probationExporters: 256, parkedOctets: 1 << 20, parkedOctetsPerExporter: 1 << 16 },
+      }),
     decoder,
     enricher: new Enricher(geo),
     exporters,

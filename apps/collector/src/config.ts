@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
+import type { CustomElement } from '@weir/decoder'
+import { readElements } from './elements-file.ts'
 
 /** A setting that cannot be used: which key, what it held, and what to write instead. */
 export class ConfigError extends Error {
@@ -65,6 +67,8 @@ export interface Config {
   /** How long matched traffic must be absent before a block counts as proven. */
   proofMs: number
   tls: { certFile: string; keyFile: string; caFile: string | null } | null
+  /** The site's own elements, before the built-in tables. */
+  elements: readonly CustomElement[]
 }
 
 type Env = Record<string, string | undefined>
@@ -154,6 +158,23 @@ function readableFile(key: string, path: string): string {
     throw new ConfigError(key, `"${full}" cannot be read`, 'Give the path of a file this user may read', cause)
   }
   return full
+}
+
+/** WEIR_ELEMENTS: see elements-file.ts. Nothing when it is unset. */
+export function readElementSetting(env: Env): CustomElement[] {
+  const path = env.WEIR_ELEMENTS?.trim() ?? ''
+  if (path === '') return []
+  const full = readableFile('WEIR_ELEMENTS', path)
+  try {
+    return readElements(full)
+  } catch (cause) {
+    throw new ConfigError(
+      'WEIR_ELEMENTS',
+      `"${full}" cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Give a JSON array of {"pen", "id", "name"} and, where wanted, "type" and "as"; the README of packages/decoder shows one',
+      cause,
+    )
+  }
 }
 
 /** The data directory, created when absent. Throws ConfigError when it cannot be written. */
@@ -279,6 +300,7 @@ export function readConfig(env: Env): Config {
     proofMs: readNumber(env, 'WEIR_PROOF_SECONDS', 60, 5, 3_600, 'seconds') * 1_000,
     maxExporters: readNumber(env, 'WEIR_MAX_EXPORTERS', 1024, 1, 100_000, 'exporters'),
     tls,
+    elements: readElementSetting(env),
   }
   const wanted: [string, Port][] = [
     ['WEIR_NETFLOW_PORT', config.netflowPort],

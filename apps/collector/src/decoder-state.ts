@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Decoder } from '@weir/decoder'
+import { DEFAULT_LIMITS, type Decoder, type DecoderLimits } from '@weir/decoder'
 import type { Component } from './component.ts'
 import type { Reporter } from './reporter.ts'
 
@@ -11,6 +11,21 @@ const LOOK_MS = 500
 /** Saving takes at most this share of the time, however many templates change. */
 const SAVE_SHARE = 1 / 50
 const MAX_OCTETS = 256 * 1024 * 1024
+
+/** What a sender costs, estimated, that has told two templates for flows and two for options, and nothing else; with room. */
+const UNPROVEN_OCTETS = 8192
+
+/**
+ * Room for as many senders as the collector admits (WEIR_MAX_EXPORTERS), all of them telling their templates before any sends data: so it is
+ * when a site starts without saved templates. Senders beyond that number never reach the decoder.
+ */
+export function admittingAll(maxExporters: number): Partial<DecoderLimits> {
+  return {
+    exporters: Math.max(DEFAULT_LIMITS.exporters, maxExporters),
+    probationExporters: Math.max(DEFAULT_LIMITS.probationExporters, maxExporters),
+    probationOctets: Math.max(DEFAULT_LIMITS.probationOctets, maxExporters * UNPROVEN_OCTETS),
+  }
+}
 
 /**
  * Keeps templates, sampling rates and names over a restart, in `<dataDir>/templates/state`. Written beside and renamed, so that a crash

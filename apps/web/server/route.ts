@@ -1,8 +1,9 @@
 import { type Action, ROUTES, type RouteKey } from '@weir/db/contracts'
 import type { z } from 'zod'
 import { API, type Operation } from './api.ts'
+import { withoutHosts } from './exposure.ts'
 import { checkOrigin, guard } from './guard.ts'
-import type { Principal } from './principal.ts'
+import { type Principal, precisionOf } from './principal.ts'
 import { Problem, problemResponse, toProblem } from './problem.ts'
 
 type Shape<O, Key extends string> = O extends Record<Key, infer S extends z.ZodType> ? z.output<S> : undefined
@@ -25,7 +26,7 @@ const JSON_HEADERS = { 'content-type': 'application/json; charset=utf-8', 'cache
 /**
  * One route: guard → parse → handler → JSON. Refusals come in that order, so that nobody learns what a parameter means who may not ask.
  * A handler gives the answer (null-answer routes give nothing, and 204 goes out), a whole Response, or throws; whatever it throws
- * becomes problem details in one place.
+ * becomes problem details in one place. Who may see no single hosts gets none, whatever the handler gives.
  */
 export function route<K extends RouteKey>(key: K, handler: (asked: Asked<K>) => Promise<Answer<K> | Response>) {
   const operation: Operation = API[key]
@@ -45,7 +46,8 @@ export function route<K extends RouteKey>(key: K, handler: (asked: Asked<K>) => 
         requestId,
       }
       // The shapes above are this route's own; TypeScript cannot follow a generic key through the table.
-      const answer = await handler(asked as Asked<K>)
+      const given = await handler(asked as Asked<K>)
+      const answer = principal !== null && precisionOf(principal) === 'network' ? await exposed(given) : given
       if (answer instanceof Response) {
         answer.headers.set('x-request-id', requestId)
         return answer
@@ -60,6 +62,14 @@ export function route<K extends RouteKey>(key: K, handler: (asked: Asked<K>) => 
       return problemResponse(toProblem(error, requestId), requestId)
     }
   }
+}
+
+/** The answer as someone may have it who sees no single hosts. */
+async function exposed(answer: unknown): Promise<unknown> {
+  if (!(answer instanceof Response)) return withoutHosts(answer)
+  if (answer.headers.get('content-type')?.startsWith('application/json') !== true) return answer
+  const { status, headers } = answer
+  return new Response(JSON.stringify(withoutHosts(await answer.json())), { status, headers })
 }
 
 function parseQuery(operation: Operation, url: URL): unknown {

@@ -15,3 +15,4 @@ manifest.exports = {
 }
 writeFileSync(`${dist}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`)
 cpSync(`${root}README.md`, `${dist}/README.md`)
+cpSync(`${root}../../LICENSE`, `${dist}/LICENSE`)

@@ -1,11 +1,13 @@
 import { writeSync } from 'node:fs'
 import { Decoder, type FlowRecord, toInterchangeLine } from '@weir/decoder'
+import { ConfigError, readElementSetting } from '../config.ts'
 import { readDatagrams } from './pcap.ts'
 
 const USAGE = `usage: weir decode FILE…
 
 Decodes pcap, pcapng or raw export datagrams (one datagram per file), in order and with one collector state.
 Prints one JSON object per flow and line; problems go to standard error.
+WEIR_ELEMENTS names a file with elements of your own, as for the collector.
 `
 
 /** Octets of output gathered before a write. */
@@ -51,7 +53,14 @@ export async function decodeCommand(args: readonly string[], output: DecodeOutpu
     output.err(USAGE)
     return files.length === 0 ? 2 : 0
   }
-  const decoder = new Decoder()
+  let decoder: Decoder
+  try {
+    decoder = new Decoder({ elements: readElementSetting(process.env) })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    output.err(`${oneLine(error.message)}\n`)
+    return 2
+  }
   const sink = { flow: (record: FlowRecord) => output.out(`${toInterchangeLine(record)}\n`) }
   let code = 0
   for (const file of files) {

@@ -1,12 +1,15 @@
 import { rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { consoleActor, removeDemo } from '@weir/db/commands'
+import { consoleActor, nameDemoServices, removeDemo } from '@weir/db/commands'
 import { createPool } from '@weir/db/connection'
 import { databaseUrl } from '../config.ts'
+import { DEMO_SERVICES } from '../generate/services.ts'
 
-const USAGE = `Usage: weir demo remove
+const USAGE = `Usage: weir demo remove | name
 
-Removes the demo's exporters and everything they sent, rollups included. Other exporters keep every flow.
+  remove   removes the demo's exporters and everything they sent, rollups included, and the service rules that name its servers.
+           Other exporters keep every flow, other rules stay
+  name     adds those rules, once, before the demo first sends; npm start -- --demo does so itself
 `
 
 /** A demo that runs notes its progress every ten seconds. */
@@ -18,11 +21,13 @@ export async function run(args: string[]): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  if (args.length !== 1 || args[0] !== 'remove') {
+  const [what] = args
+  if (args.length !== 1 || (what !== 'remove' && what !== 'name')) {
     process.stderr.write(USAGE)
     return 2
   }
   const dataDir = resolve(process.env.WEIR_DATA_DIR ?? '.weir')
+  if (what === 'name') return await name(dataDir)
   const note = join(dataDir, 'demo-sent')
   if (Date.now() - modified(note) < RUNNING_MS) {
     process.stderr.write(
@@ -36,6 +41,17 @@ export async function run(args: string[]): Promise<number> {
     // The next demo starts with a whole hour again.
     rmSync(note, { force: true })
     process.stdout.write(exporters === 0 ? 'There is no demo traffic here.\n' : `Removed ${exporters} demo exporters and ${flows} flows.\n`)
+    return 0
+  } finally {
+    await pool.end()
+  }
+}
+
+async function name(dataDir: string): Promise<number> {
+  const pool = createPool({ connectionString: databaseUrl(process.env, dataDir), applicationName: 'weir-demo', max: 1 })
+  try {
+    const added = await nameDemoServices(pool, consoleActor(), DEMO_SERVICES)
+    process.stdout.write(added === 0 ? 'The demo has been named before.\n' : `Added ${added} service rules of the demo.\n`)
     return 0
   } finally {
     await pool.end()

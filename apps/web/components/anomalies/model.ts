@@ -242,3 +242,14 @@ export function anomalyOf(flow: FlowObject, anomalies: readonly AnomalySummary[]
   }
   return worst
 }
+
+/** The worst open anomaly that a host does or meets within [from, to]; null where there is none. Epoch milliseconds. */
+export function anomalyAt(address: string, anomalies: readonly AnomalySummary[], from: number, to: number): AnomalySummary | null {
+  const here = anomalies.filter(
+    (one) =>
+      Date.parse(one.first_seen) - BEFORE_MS <= to &&
+      Date.parse(one.last_seen) + AFTER_MS >= from &&
+      ((one.actor !== null && lies(address, one.actor)) || (one.target !== null && lies(address, one.target))),
+  )
+  return here.toSorted(byUrgency)[0] ?? null
+}

@@ -1,6 +1,6 @@
 'use client'
 import type { AnomalySummary, ExporterObject } from '@weir/db/contracts'
-import { BellRing, Check, ChevronRight, CircleCheck, LockKeyhole, Router, Volume2, VolumeX } from 'lucide-react'
+import { BellRing, Check, ChevronRight, CircleCheck, EyeOff, LockKeyhole, Router, Volume2, VolumeX } from 'lucide-react'
 import Link from 'next/link'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useOpenAnomalies } from '../../data/use-anomalies.ts'
@@ -37,9 +37,12 @@ export function OnCallScreen() {
   const waiting = [...present, ...earlier]
   const taken = openGroups(anomalies.filter((one) => !untouched(one)))
   const mayAct = profile.data?.actions.includes('risk:decide') ?? false
+  const exporters = useExporters()
+  // Nothing found where nothing is heard is no calm.
+  const blind = exporters.data !== undefined && !exporters.data.exporters.some((one) => one.state === 'live')
   return (
     <div className="mx-auto flex max-w-[1080px] flex-col gap-4">
-      <Top present={open.data === undefined ? null : present} earlier={earlier.length} taken={taken.length} mayAct={mayAct} />
+      <Top present={open.data === undefined ? null : present} earlier={earlier.length} taken={taken.length} mayAct={mayAct} blind={blind} />
       {profile.data !== undefined && !mayAct ? (
         <p className="flex items-start gap-2 text-[13px] text-muted">
           <LockKeyhole aria-hidden className="mt-0.5 size-4 shrink-0" />
@@ -55,6 +58,17 @@ export function OnCallScreen() {
           ) : open.data === undefined ? (
             <section className="rounded-lg border border-border bg-surface p-4">
               <SkeletonRows rows={5} />
+            </section>
+          ) : waiting.length === 0 && blind ? (
+            <section className="flex flex-col items-center gap-2 rounded-lg border border-warn/50 bg-surface px-4 py-10 text-center">
+              <EyeOff aria-hidden className="size-7 text-warn" />
+              <p className="font-semibold text-[17px]">Nothing is watched right now</p>
+              <p className="max-w-sm text-[13px] text-muted">
+                No exporter sends flows, so nothing can be found. That nothing is open here does not mean that all is well.
+              </p>
+              <Button asChild className="mt-2">
+                <Link href="/exporters">Look at the exporters</Link>
+              </Button>
             </section>
           ) : waiting.length === 0 ? (
             <section className="flex flex-col items-center gap-2 rounded-lg border border-border bg-surface px-4 py-10 text-center">
@@ -105,11 +119,13 @@ function Top({
   earlier,
   taken,
   mayAct,
+  blind,
 }: {
   present: readonly OpenGroup[] | null
   earlier: number
   taken: number
   mayAct: boolean
+  blind: boolean
 }) {
   const { status } = useLive()
   const [sound, setSound] = useState(false)
@@ -131,9 +147,11 @@ function Top({
               ? `${exact(present.length)} ${mayAct ? 'to acknowledge' : 'not taken yet'}`
               : earlier > 0
                 ? 'Nothing goes on'
-                : taken === 0
-                  ? 'All quiet'
-                  : 'All taken'}
+                : taken > 0
+                  ? 'All taken'
+                  : blind
+                    ? 'Nothing is watched'
+                    : 'All quiet'}
         </h1>
         <p className="flex flex-wrap items-center gap-x-3 text-[13px] text-muted">
           {critical > 0 ? <span className="font-medium text-critical">{exact(critical)} critical</span> : null}

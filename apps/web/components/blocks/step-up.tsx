@@ -95,6 +95,7 @@ function Body({ onDone }: { onDone: () => void }) {
             id={`${id}-code`}
             value={code}
             onChange={setCode}
+            autoFocus
             invalid={stepUp.isError}
             describedBy={stepUp.isError ? `${id}-problem` : undefined}
           />
@@ -105,6 +106,7 @@ function Body({ onDone }: { onDone: () => void }) {
             value={password}
             onChange={setPassword}
             autoComplete="current-password"
+            autoFocus
             invalid={stepUp.isError}
             describedBy={stepUp.isError ? `${id}-problem` : undefined}
           />

@@ -5,6 +5,7 @@ import { useMemo, useState } from 'react'
 import { coveredSeconds, csv, type Trend, trends } from '../../data/transform.ts'
 import { useTop } from '../../data/use-top.ts'
 import { useView, type View } from '../../data/view.ts'
+import { HostMark } from '../anomalies/flow-mark.tsx'
 import { download } from '../download.ts'
 import { bytes, count, exact, packetsPerSecond, rate, rateUnit, share, toRate, volume } from '../format.ts'
 import { TrendMark } from '../trend-mark.tsx'
@@ -112,6 +113,7 @@ function Ranking({
                 <span className="relative flex min-w-0 items-center gap-2 pl-0.5">
                   <span className="w-3.5 shrink-0 text-right text-[11px] text-muted">{index + 1}</span>
                   <RowLabel row={row} mono={spec.mono} />
+                  {row.key !== null && /_addr$/.test(data.dimension) ? <HostMark address={row.key} range={view.range} /> : null}
                 </span>
               </td>
               <td className={cn(cell, 'font-medium')} title={`${volume(view.metric, row.value)} in the window (${exact(row.value)})`}>
@@ -180,7 +182,12 @@ function MoreContent({ spec, title, side, view }: { spec: PanelSpec; title: stri
       id: 'name',
       header: spec.sides.find((one) => one.value === side)?.label ?? title,
       sort: (row) => row.label,
-      cell: (row) => <RowLabel row={row} mono={spec.mono} />,
+      cell: (row) => (
+        <span className="flex min-w-0 items-center gap-2">
+          <RowLabel row={row} mono={spec.mono} />
+          {row.key !== null && /_addr$/.test(side) ? <HostMark address={row.key} range={view.range} /> : null}
+        </span>
+      ),
       className: 'max-w-80',
     },
     {

@@ -176,6 +176,7 @@ function SetUp({ begun, onClose }: { begun: Begun | null; onClose: () => void })
               label="The code that the app shows now"
               value={code}
               onChange={setCode}
+              autoFocus
               invalid={confirm.isError}
               describedBy={confirm.isError ? `${id}-problem` : undefined}
             />

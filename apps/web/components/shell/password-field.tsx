@@ -13,6 +13,7 @@ export function PasswordField({
   autoComplete,
   invalid = false,
   describedBy,
+  autoFocus = false,
 }: {
   id: string
   label: string
@@ -21,6 +22,7 @@ export function PasswordField({
   autoComplete: 'current-password' | 'new-password'
   invalid?: boolean
   describedBy?: string | undefined
+  autoFocus?: boolean
 }) {
   const [shown, setShown] = useState(false)
   return (
@@ -32,6 +34,7 @@ export function PasswordField({
           name={autoComplete === 'current-password' ? 'password' : id}
           type={shown ? 'text' : 'password'}
           required
+          autoFocus={autoFocus}
           autoComplete={autoComplete}
           value={value}
           onChange={(event) => onChange(event.target.value)}

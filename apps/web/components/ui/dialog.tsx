@@ -22,7 +22,8 @@ type ContentProps = Omit<ComponentProps<typeof Radix.Content>, 'title'> & {
 function Frame({ title, description, footer, actions, bodyClassName, className, children, ...props }: ContentProps) {
   return (
     <Radix.Portal>
-      <Radix.Overlay className="fixed inset-0 z-40 bg-black/45" />
+      {/* As high as what it lies under: of two dialogs the later one's shade covers the earlier one. */}
+      <Radix.Overlay className="fixed inset-0 z-50 bg-black/45" />
       <Radix.Content
         {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         className={cn('fixed z-50 flex flex-col overflow-hidden border-border bg-surface text-text outline-none', className)}

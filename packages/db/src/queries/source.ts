@@ -13,6 +13,12 @@ const DAY_MS = 86_400_000
 /** Raw records one question may read: about ten seconds of work of one core. */
 export const RAW_LIMIT = 20_000_000
 
+/**
+ * A window may become this much longer by whole minutes. Ten seconds of a flood told as a minute of it would be another number than the one
+ * whose link was followed: so short a window is read from the raw records, as long as they are kept.
+ */
+const WIDENED_MOST = 1.5
+
 /** What the question reads besides its window. */
 export interface Reading {
   filter: Filter | null
@@ -91,7 +97,13 @@ export async function planReading(
   available: Availability,
 ): Promise<{ rollup: string | null; plan: Plan }> {
   const rollup = chooseRollup(readingColumns(reading))
-  if (rollup !== null) return { rollup, plan: planRollup(rollup, from, to, available) }
+  if (rollup !== null) {
+    const plan = planRollup(rollup, from, to, available)
+    const widened = (plan.to - plan.from) / Math.max(1, to - from)
+    if (widened <= WIDENED_MOST || available.raw > from) return { rollup, plan }
+    if ((await countFlows(client, plan.from, plan.to, available)) > RAW_LIMIT) return { rollup, plan }
+    return { rollup: null, plan: planRaw(from, to) }
+  }
   await checkRaw(client, reading, from, to, available)
   return { rollup: null, plan: planRaw(from, to) }
 }

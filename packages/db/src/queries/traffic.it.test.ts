@@ -140,6 +140,16 @@ describe.each(testEngines())('questions about traffic (%s)', (engine) => {
     }
   }, 600_000)
 
+  it('top: some seconds are told as they are, not as the minutes around them', async () => {
+    for (const flow of flows.filter((_, index) => index % 400 === 0)) {
+      const [from, to] = [flow.time - 4_000, flow.time + 6_000]
+      const answer = await top(database.pool, { dimension: 'proto', metric: 'packets', from, to, limit: 10, scaled: false })
+      expect([Date.parse(answer.from), Date.parse(answer.to), answer.resolutionSeconds]).toEqual([from, to, 0])
+      const within = sumBy(flows, exporters, { from, to, scaled: false, filter: parseFilter('') }, () => '')
+      expect(rowText(answer.total)).toBe(sumsText(within.get('') ?? NOTHING))
+    }
+  })
+
   it('timeseries: every bucket of every series is that of counting by hand, and other is the exact rest', async () => {
     for (let run = 0; run < RUNS; run += 1) {
       const question = randomQuestion()

@@ -1,8 +1,9 @@
 import type { HealthAnswer } from '@weir/db/contracts'
 import { health } from '@weir/db/queries'
 import manifest from '@/package.json'
+import { withoutHosts } from '@/server/exposure'
 import { house } from '@/server/house'
-import { grantOf, principalOf } from '@/server/principal'
+import { grantOf, precisionOf, principalOf } from '@/server/principal'
 import { route } from '@/server/route'
 
 /** Health checks ask without a session and get one word; the pipeline's figures are for those who may see them. */
@@ -16,7 +17,8 @@ export const GET = route('GET /api/v1/health', async ({ request }) => {
     throw error
   })
   const full = principal !== null && grantOf(principal, 'health:read') !== 'no'
-  return Response.json(full ? answer : { status: answer.status }, {
+  const told = principal !== null && precisionOf(principal) === 'network' ? withoutHosts(answer) : answer
+  return Response.json(full ? told : { status: answer.status }, {
     status: answer.status === 'down' ? 503 : 200,
     headers: { 'cache-control': 'no-store' },
   })
