@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { draftKey, weekIn, windowOfDraft } from '../../apps/web/components/blocks/draft.ts'
 import {
+  allByHand,
   byUrgency,
   deviceWords,
   ENDED_STATES,
@@ -9,6 +10,7 @@ import {
   PENDING_STATES,
   stages,
   timeLeft,
+  withDeviceNames,
   withoutStepUp,
 } from '../../apps/web/components/blocks/model.ts'
 import { proofSentence } from '../../apps/web/components/blocks/proof-sentence.ts'
@@ -208,5 +210,29 @@ describe('a device', () => {
     expect(idFrom('  Zürich Edge #1! ')).toBe('zurich-edge-1')
     expect(idFrom('東京')).toBe('')
     for (const dialect of DIALECTS) expect(transportsOf(dialect).length).toBeGreaterThan(0)
+  })
+})
+
+describe('the words of a block', () => {
+  const devices = [
+    { deviceId: 'edge', name: 'Edge router' },
+    { deviceId: 'fw-lab', name: 'Lab firewall' },
+  ]
+  it('name its devices as people do, and touch nothing else of the sentence', () => {
+    expect(withDeviceNames('Drop packets from 192.0.2.66 to anywhere; on edge, for 1 day.', devices)).toBe(
+      'Drop packets from 192.0.2.66 to anywhere; on Edge router, for 1 day.',
+    )
+    expect(withDeviceNames('Drop packets; on edge, fw-lab and gone, for 4 hours.', devices)).toBe(
+      'Drop packets; on Edge router, Lab firewall and gone, for 4 hours.',
+    )
+    expect(withDeviceNames('The device has the rule.', devices)).toBe('The device has the rule.')
+  })
+
+  it('say when nothing happens before somebody pastes', () => {
+    expect([allByHand([{ transport: 'none' }]), allByHand([{ transport: 'none' }, { transport: 'ssh' }]), allByHand([])]).toEqual([
+      true,
+      false,
+      false,
+    ])
   })
 })

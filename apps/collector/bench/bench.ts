@@ -120,7 +120,7 @@ function contenders(): Contender[] {
     {
       name: WEIR,
       command: (_protocol, port) => [process.execPath, receiver, String(port), directory],
-      settleMs: 500,
+      settleMs: 1500,
       signal: 'SIGTERM',
       seen: async (_folder, printed) => Number(/"flows":(\d+)/.exec(printed)?.[1] ?? Number.NaN),
     },

@@ -1,8 +1,7 @@
-import { endSession, recordAudit, recordSignIn, recordSignInRefused, secondFactorSignIn } from '@weir/db/commands'
+import { dropSession, endSession, recordAudit, recordSignIn, recordSignInRefused, secondFactorOf } from '@weir/db/commands'
 import { actorOf } from './actor.ts'
 import { CLIENT_HEADER } from './client-address.ts'
 import { house } from './house.ts'
-import { verifyPassword } from './password.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { Problem } from './problem.ts'
 import { takeCode } from './second-factor.ts'
@@ -42,18 +41,13 @@ const refused = () =>
 
 /**
  * Whoever has a second factor shows both at once: a right password alone begins nothing, neither a session nor half of one, and only tells that a
- * code is asked for. One hash is computed here as the library computes one for everybody else, so the time taken tells no more than before.
+ * code is asked for. Asked after the password was found right, so that a wrong one takes the same way, and time, for everybody.
  */
-async function secondFactor(credentials: { email: string; password: string; code?: string | undefined }, address: string): Promise<void> {
+async function secondFactor(userId: string, email: string, code: string | undefined, address: string): Promise<void> {
   const { pool } = house()
-  const known = await secondFactorSignIn(pool, credentials.email)
-  if (known === null) return
-  const right = known.passwordHash !== null && (await verifyPassword({ hash: known.passwordHash, password: credentials.password }))
-  if (!right || known.disabled) {
-    await recordSignInRefused(pool, credentials.email, address)
-    throw refused()
-  }
-  if (credentials.code === undefined || credentials.code.trim() === '') {
+  const factor = await secondFactorOf(pool, userId)
+  if (factor === null || factor.confirmedAt === null) return
+  if (code === undefined || code.trim() === '') {
     throw new Problem(
       401,
       'second-factor-required',
@@ -61,8 +55,8 @@ async function secondFactor(credentials: { email: string; password: string; code
       'Type the six digits that your app shows, or a recovery code.',
     )
   }
-  if (await takeCode(known, credentials.code)) return
-  await recordSignInRefused(pool, credentials.email, address, 'code')
+  if (await takeCode({ userId, sealed: factor.sealed }, code)) return
+  await recordSignInRefused(pool, email, address, 'code')
   throw wrongCode()
 }
 
@@ -88,11 +82,18 @@ export async function signIn(
     await recordSignInRefused(pool, credentials.email, address)
     throw refused()
   }
-  await secondFactor(credentials, address)
   const body = { email: credentials.email, password: credentials.password }
   const response = await house().auth.api.signInEmail({ body, headers: libraryHeaders(headers), asResponse: true })
   if (response.ok) {
-    await recordSignIn(pool, await sessionSecretOf(response), address)
+    const { token, userId } = await begunBy(response)
+    try {
+      await secondFactor(userId, credentials.email, credentials.code, address)
+    } catch (error) {
+      // The library has stored a session; nobody has its cookie, and now it is gone.
+      await dropSession(pool, token)
+      throw error
+    }
+    await recordSignIn(pool, token, address)
     return withCookies(response)
   }
   if (response.status < 500) {
@@ -102,12 +103,14 @@ export async function signIn(
   throw new Error(`the sign-in library answered ${response.status}`)
 }
 
-/** What the library would tell a browser, and ours never does. */
-async function sessionSecretOf(response: Response): Promise<string> {
+/** What the library would tell a browser, and ours never does: the session's secret, and whose it is. */
+async function begunBy(response: Response): Promise<{ token: string; userId: string }> {
   const body: unknown = await response.clone().json()
   const token: unknown = typeof body === 'object' && body !== null && 'token' in body ? body.token : undefined
-  if (typeof token !== 'string') throw new Error('the sign-in library told no session')
-  return token
+  const user: unknown = typeof body === 'object' && body !== null && 'user' in body ? body.user : undefined
+  const userId: unknown = typeof user === 'object' && user !== null && 'id' in user ? user.id : undefined
+  if (typeof token !== 'string' || typeof userId !== 'string') throw new Error('the sign-in library told no session')
+  return { token, userId }
 }
 
 /** End the session of these headers, if there is one, and take the cookie away. */

@@ -315,6 +315,13 @@ async function sendMail(due: DueNotification, settings: NotificationSettings): P
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Weir-About': plain(due.about) },
     })
     return plain(String(sent.response)).slice(0, 200)
+  } catch (error) {
+    // Some servers repeat what they were told, and this text is stored and shown.
+    if (error instanceof Error && 'code' in error && error.code === 'EAUTH') {
+      const status = 'responseCode' in error ? ` (${String(error.responseCode)})` : ''
+      throw new Error(`${email.host} refuses the user or the password${status}`)
+    }
+    throw error
   } finally {
     transport.close()
   }

@@ -120,7 +120,7 @@ function Head({ card, panel }: { card: Card; panel: boolean }) {
       )}
       <div className="flex flex-wrap items-center justify-between gap-3 border-border border-t pt-3">
         <Actions anomaly={card} />
-        <div className="flex flex-wrap gap-2">
+        <div className="flex flex-wrap gap-2 max-sm:grid max-sm:w-full max-sm:grid-cols-2 max-sm:[&>:first-child]:col-span-2">
           {mayBlock ? (
             <Button asChild>
               <Link href={`/blocks/new?anomaly=${encodeURIComponent(card.id)}`}>

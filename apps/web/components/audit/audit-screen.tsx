@@ -208,7 +208,9 @@ function Entry({ entry, names, onOpen }: { entry: AuditEntry; names: Readonly<Re
         <span className="min-w-0 break-words">
           <span className="font-medium">{actorName(entry.actor, names)}</span> {verb}
           {object === null ? null : <span> {object}</span>}
-          {entry.approver === null ? null : <span className="text-muted">, approved by {actorName(entry.approver, names)}</span>}
+          {entry.approver === null || entry.approver === entry.actor ? null : (
+            <span className="text-muted">, approved by {actorName(entry.approver, names)}</span>
+          )}
           {entry.reason === null ? null : <span className="block text-[12.5px] text-muted">{entry.reason}</span>}
         </span>
         <span className="col-start-2 flex flex-wrap items-center gap-2 md:col-start-3">

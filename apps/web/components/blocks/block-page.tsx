@@ -17,7 +17,19 @@ import { AlertList } from './alerts.tsx'
 import { ApproveDialog, WithdrawDialog } from './decide.tsx'
 import { DeviceText, Hash } from './device-text.tsx'
 import { BlockMark } from './marks.tsx'
-import { DIALECT_NAMES, deviceWords, inLocalTime, isEnded, STATE_WORDS, type Stage, stages, TRANSPORT_NAMES, timeLeft } from './model.ts'
+import {
+  allByHand,
+  DIALECT_NAMES,
+  deviceWords,
+  inLocalTime,
+  isEnded,
+  STATE_WORDS,
+  type Stage,
+  stages,
+  TRANSPORT_NAMES,
+  timeLeft,
+  withDeviceNames,
+} from './model.ts'
 import { Proof } from './proof.tsx'
 import { Reasons } from './verdict.tsx'
 
@@ -72,9 +84,13 @@ function Head({ block }: { block: Block }) {
       </div>
       <div>
         <h1 className="max-w-[70ch] text-balance font-semibold text-[20px] leading-7 tracking-tight [overflow-wrap:anywhere] max-sm:text-[18px]">
-          {block.sentence}
+          {withDeviceNames(block.sentence, block.deviceDetails)}
         </h1>
-        <p className="mt-1 text-[13px] text-muted">{STATE_WORDS[block.state].hint}</p>
+        <p className="mt-1 text-[13px] text-muted">
+          {(block.state === 'approved' || block.state === 'applying') && allByHand(block.deviceDetails)
+            ? 'Weir reaches none of its devices: it holds once somebody has pasted the text below.'
+            : STATE_WORDS[block.state].hint}
+        </p>
       </div>
       <Stages list={stages(block)} />
       {mayApprove || mayWithdraw || block.anomalyId !== null ? (
@@ -281,7 +297,7 @@ function Timeline({ block }: { block: Block }) {
                 <div className="min-w-0">
                   <p className="[overflow-wrap:anywhere]" suppressHydrationWarning>
                     {event.device === null ? null : <span className="font-medium">{names.get(event.device) ?? event.device}: </span>}
-                    {inLocalTime(event.text)}
+                    {withDeviceNames(inLocalTime(event.text), block.deviceDetails)}
                   </p>
                   <p className="text-[12px] text-muted">
                     {event.actor === null ? '' : `${event.actor} · `}

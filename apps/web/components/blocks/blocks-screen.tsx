@@ -15,7 +15,7 @@ import { SkeletonRows } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
 import { AlertBadges } from './alerts.tsx'
 import { BlockMark, DeviceMark } from './marks.tsx'
-import { byUrgency, ENDED_STATES, LIVE_STATES, PENDING_STATES, shareOver, timeLeft } from './model.ts'
+import { byUrgency, ENDED_STATES, LIVE_STATES, PENDING_STATES, shareOver, timeLeft, withDeviceNames } from './model.ts'
 
 /** Every block: what waits for a second person, what is in force, and what is over. */
 export function BlocksScreen() {
@@ -149,7 +149,7 @@ function Row({ block, now }: { block: BlockSummary; now: number }) {
             href={`/blocks/${encodeURIComponent(block.id)}`}
             className="font-medium outline-offset-2 after:absolute after:inset-0 [overflow-wrap:anywhere]"
           >
-            {block.sentence}
+            {withDeviceNames(block.sentence, block.devices)}
           </Link>
           <p className="mt-0.5 text-[12.5px] text-muted [overflow-wrap:anywhere]">
             {block.requester.name}

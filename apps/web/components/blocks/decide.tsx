@@ -8,6 +8,7 @@ import { Button } from '../ui/button.tsx'
 import { DialogClose, DialogContent } from '../ui/dialog.tsx'
 import { fieldStyle, Label } from '../ui/input.tsx'
 import { Hash } from './device-text.tsx'
+import { allByHand, withDeviceNames } from './model.ts'
 import { StepUpCancelled, useWithStepUp } from './step-up.tsx'
 import { Reasons } from './verdict.tsx'
 
@@ -35,7 +36,11 @@ export function ApproveDialog({ block, onDone }: { block: Block; onDone: () => v
             onClick={() =>
               change.mutate(() => stepUp.run(() => approveBlock(shown.id, shown.hash)), {
                 onSuccess: () => {
-                  toast('Approved', { description: 'The devices get it within seconds.' })
+                  toast('Approved', {
+                    description: allByHand(shown.deviceDetails)
+                      ? 'Paste the text on its devices now.'
+                      : 'The devices get it within seconds.',
+                  })
                   onDone()
                 },
               })
@@ -47,7 +52,7 @@ export function ApproveDialog({ block, onDone }: { block: Block; onDone: () => v
       }
     >
       <div className="flex flex-col gap-4 text-[13px] leading-relaxed">
-        <p className="font-medium text-[14px] [overflow-wrap:anywhere]">{shown.sentence}</p>
+        <p className="font-medium text-[14px] [overflow-wrap:anywhere]">{withDeviceNames(shown.sentence, shown.deviceDetails)}</p>
         {shown.emergencyReason === null ? null : (
           <p className="border-warn/60 border-l-2 pl-3">
             It was not simulated, because: “{shown.emergencyReason}”. What else it would hit is not known.

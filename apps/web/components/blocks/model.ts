@@ -202,3 +202,16 @@ export const TTL_CHOICES = [
   { value: '86400', label: '1 day' },
   { value: '604800', label: '7 days' },
 ] as const
+
+/** The sentence of a rule with its devices by their names: the rule itself knows their ids. */
+export function withDeviceNames(sentence: string, devices: readonly { deviceId: string; name: string }[]): string {
+  const names = new Map(devices.map((device) => [device.deviceId, device.name]))
+  return sentence.replace(/(; on )(.+)(, for )/, (_, on: string, ids: string, rest: string) => {
+    const named = ids.split(/(, | and )/).map((part) => names.get(part) ?? part)
+    return `${on}${named.join('')}${rest}`
+  })
+}
+
+/** True when Weir reaches none of the devices: then nothing happens before somebody pastes the text. */
+export const allByHand = (devices: readonly { transport: string }[]): boolean =>
+  devices.length > 0 && devices.every((device) => device.transport === 'none')

@@ -6,7 +6,7 @@ import { ProblemNote } from '../shell/problem-note.tsx'
 import { Box } from '../ui/box.tsx'
 import { Button } from '../ui/button.tsx'
 import { fieldStyle, Label } from '../ui/input.tsx'
-import { withoutStepUp } from './model.ts'
+import { withDeviceNames, withoutStepUp } from './model.ts'
 import { Reasons } from './verdict.tsx'
 
 const VERDICTS = {
@@ -73,7 +73,9 @@ export function RequestPanel({
               </p>
             ) : (
               <>
-                <p className="font-medium text-[14px] leading-6 [overflow-wrap:anywhere]">{simulation.sentence}</p>
+                <p className="font-medium text-[14px] leading-6 [overflow-wrap:anywhere]">
+                  {withDeviceNames(simulation.sentence, simulation.previews)}
+                </p>
                 <p className="flex items-center gap-2 font-medium text-[13px]">
                   <look.icon aria-hidden className={`size-4 shrink-0 ${look.tone}`} /> {look.word}
                 </p>

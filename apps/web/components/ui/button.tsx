@@ -20,7 +20,7 @@ export const buttonStyle = cva(
         md: 'h-8 px-2.5 text-[13px] max-sm:h-11 max-sm:px-3',
         lg: 'h-9 px-3.5 text-[13px] max-sm:h-11',
         icon: 'size-8 p-0 max-sm:size-11',
-        'icon-sm': "relative size-7 p-0 max-sm:after:absolute max-sm:after:-inset-2 max-sm:after:content-['']",
+        'icon-sm': "relative size-7 p-0 max-sm:after:absolute max-sm:after:-inset-2.5 max-sm:after:content-['']",
       },
     },
     compoundVariants: [{ variant: 'link', className: 'h-auto px-0 max-sm:h-auto max-sm:min-h-11 max-sm:px-0' }],

@@ -3,7 +3,7 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
 import type { AuditActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
-import { authAccount, authRecoveryCode, authSecondFactor, authSession, authUser } from '../schema/auth.ts'
+import { authRecoveryCode, authSecondFactor, authSession, authUser } from '../schema/auth.ts'
 import { secretHash } from './secret.ts'
 import { changing } from './transaction.ts'
 
@@ -37,26 +37,6 @@ export async function secondFactorOf(pool: Pool, userId: string): Promise<Second
     .leftJoin(authRecoveryCode, eq(authRecoveryCode.userId, authSecondFactor.userId))
     .where(eq(authSecondFactor.userId, userId))
     .groupBy(authSecondFactor.userId)
-  return found ?? null
-}
-
-/** What a sign-in needs of an account with a second factor that is on; null for every other address. */
-export async function secondFactorSignIn(
-  pool: Pool,
-  email: string,
-): Promise<{ userId: string; sealed: Buffer; lastStep: number | null; passwordHash: string | null; disabled: boolean } | null> {
-  const [found] = await drizzle(pool)
-    .select({
-      userId: authUser.id,
-      sealed: authSecondFactor.sealed,
-      lastStep: authSecondFactor.lastStep,
-      passwordHash: authAccount.password,
-      disabled: authUser.banned,
-    })
-    .from(authUser)
-    .innerJoin(authSecondFactor, and(eq(authSecondFactor.userId, authUser.id), isNotNull(authSecondFactor.confirmedAt)))
-    .leftJoin(authAccount, and(eq(authAccount.userId, authUser.id), eq(authAccount.providerId, 'credential')))
-    .where(eq(authUser.email, email.toLowerCase()))
   return found ?? null
 }
 

@@ -70,6 +70,11 @@ export async function endSession(pool: Pool, session: { sessionId: string; actor
   })
 }
 
+/** Take away a session that the library has just made and nobody was told of. There is nothing to record: it never began. */
+export async function dropSession(pool: Pool, token: string): Promise<void> {
+  await drizzle(pool).delete(authSession).where(eq(authSession.token, token))
+}
+
 /** The stored hash of a person's password; null without one. */
 export async function passwordHashOf(pool: Pool, userId: string): Promise<string | null> {
   const [account] = await drizzle(pool)
