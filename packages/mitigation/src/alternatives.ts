@@ -3,7 +3,7 @@ import { MAX_BITS_PER_SECOND } from './intent.ts'
 import { type BlockAction, type BlockMatch, MAX_RANGES, TCP, UDP } from './match.ts'
 import { narrowest } from './narrowest.ts'
 import { describeMatch, describeRate } from './sentence.ts'
-import { type Effect, effectOf, hits, type TrafficRow } from './traffic.ts'
+import { type Effect, effectOf, hits, levelsOf, type TrafficRow } from './traffic.ts'
 
 export { type Effect, effectOf, hits, type TrafficRow } from './traffic.ts'
 
@@ -15,7 +15,16 @@ export interface TrafficSample {
   victim: string | null
 }
 
-export type AlternativeKind = 'narrowest' | 'sources' | 'source_port' | 'reflection_port' | 'rate_limit' | 'victim_rtbh'
+export type AlternativeKind =
+  | 'narrowest'
+  | 'sources'
+  | 'source_port'
+  | 'source_networks'
+  | 'source_as'
+  | 'service'
+  | 'reflection_port'
+  | 'rate_limit'
+  | 'victim_rtbh'
 
 /** One way to stop it: one or more rules with one action, and what that would have hit. */
 export interface Alternative {
@@ -82,6 +91,42 @@ export function alternatives(sample: TrafficSample): Alternative[] {
     add('victim_rtbh', `Black hole: everything to ${victim}, good and bad`, [{ ...ANY, dst: victim }])
     out.push(limitOf(sample, tight !== null && tight.dst !== null ? tight : { ...ANY, dst: victim }))
   }
+  // Where nearly all of it goes to one host, rules for networks need not reach further than that host.
+  const only = victim !== null && effectOf([{ ...ANY, dst: victim }], rows).badByteShare >= ENOUGH ? victim : null
+  const towards = only === null ? '' : ` to ${only}`
+  // Two ways to the same rules are one.
+  const more: typeof add = (kind, title, matches) => {
+    const key = JSON.stringify(matches)
+    if (!out.some((other) => other.action.kind === 'drop' && JSON.stringify(other.matches) === key)) add(kind, title, matches)
+  }
+  const systems = systemsOf(rows, total)
+  const seen = systems.flatMap((system) =>
+    heaviest(
+      rows.filter((row) => row.srcAs === system),
+      Number.POSITIVE_INFINITY,
+      (row) => byNetwork(row, only),
+    ),
+  )
+  if (systems.length > 0 && seen.length < MAX_RULES)
+    more(
+      'source_as',
+      `${systems.map((system) => `AS${system}`).join(', ')}${towards}: the ${plural(seen.length, 'network')} of it that took part`,
+      [...new Map(seen.map((match) => [JSON.stringify(match), match])).values()],
+    )
+  const networks = heaviest(rows, total, (row) => byNetwork(row, only))
+  more('source_networks', `${plural(networks.length, 'source network')}${towards}`, networks)
+  if (only !== null) {
+    const ports = heaviest(rows, total, (row) =>
+      row.dstPort === null || !withPorts(row) || host(row.dst) !== only
+        ? null
+        : { ...ANY, dst: only, proto: row.proto, dstPorts: single(row.dstPort) },
+    )
+    more(
+      'service',
+      ports.length === 1 && ports[0] !== undefined ? describeMatch(ports[0]) : `${plural(ports.length, 'port')} of ${only}`,
+      ports,
+    )
+  }
   // By reach, not by what a limit is estimated to spare: a trickle left of the bad is not better than none.
   return out.sort(
     (a, b) =>
@@ -108,6 +153,29 @@ function victimOf({ rows, victim }: TrafficSample): string | null {
 function bySource(row: TrafficRow, rest: Partial<BlockMatch>): BlockMatch | null {
   const src = host(row.src)
   return src === null ? null : { ...ANY, ...rest, src }
+}
+
+function byNetwork(row: TrafficRow, dst: string | null): BlockMatch | null {
+  const levels = levelsOf(row.src)
+  return levels === null || (dst !== null && host(row.dst) !== dst) ? null : { ...ANY, src: levels.network, dst }
+}
+
+/** More systems than this are no longer "that network". */
+const SYSTEMS_MOST = 3
+
+/** The fewest systems that enough of it comes from; none when they are too many or not known. */
+function systemsOf(rows: readonly TrafficRow[], total: number): number[] {
+  const sums = new Map<number, number>()
+  for (const { srcAs = null, badBytes } of rows)
+    if (srcAs !== null && srcAs > 0 && badBytes > 0) sums.set(srcAs, (sums.get(srcAs) ?? 0) + badBytes)
+  const out: number[] = []
+  let hit = 0
+  for (const [system, bytes] of [...sums].sort((a, b) => b[1] - a[1] || a[0] - b[0])) {
+    if (hit >= ENOUGH * total) break
+    out.push(system)
+    hit += bytes
+  }
+  return hit >= ENOUGH * total && out.length <= SYSTEMS_MOST ? out : []
 }
 
 function bySourcePort(row: TrafficRow, side: 'srcPort' | 'dstPort'): BlockMatch | null {

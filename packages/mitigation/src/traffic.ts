@@ -6,6 +6,8 @@ import { prefixOf } from './match.ts'
 export interface TrafficRow {
   src: string
   dst: string
+  /** Of the source; left out where nobody asked. */
+  srcAs?: number | null
   proto: number | null
   srcPort: number | null
   dstPort: number | null

@@ -160,9 +160,52 @@ describe('the alternatives (N1)', () => {
     expect(kind(list, 'narrowest')?.effect.normalBytes).toBe(500_000)
     expect(kind(list, 'victim_rtbh')).toMatchObject({ sufficient: true, effect: { normalBytes: 40_500_000, normalPairs: 41 } })
     expect(kind(list, 'sources')).toMatchObject({ sufficient: false, effect: { badByteShare: MAX_RULES / 200 } })
-    expect(list[0]?.kind).toMatch(/narrowest|reflection_port/)
+    // Two networks of the attackers towards the victim reach no normal traffic at all.
+    expect(list[0]).toMatchObject({ kind: 'source_networks', sufficient: true, effect: { badByteShare: 1, normalBytes: 0 } })
+    expect(list[0]?.matches).toEqual(
+      ['198.51.0.0/24', '198.51.1.0/24'].map((src) => ({
+        src,
+        dst: `${VICTIM}/32`,
+        proto: null,
+        srcPorts: [],
+        dstPorts: [],
+        tcpFlags: null,
+      })),
+    )
+    expect(list[1]?.kind).toMatch(/narrowest|reflection_port/)
     expect(list.at(-1)?.sufficient).toBe(false)
     expect(hitRows(port, rows).filter((r) => r.normalBytes > 0)).toHaveLength(1)
+  })
+  it('one system behind many networks: its networks, named as that system, and none where it is not known or not alone', () => {
+    const from = (srcAs: number | null) => [
+      ...Array.from({ length: 20 }, (_, i) => ({ ...bad(`198.51.${i % 4}.${i}`, 1_000_000), srcAs })),
+      { ...bad('192.0.2.77', 500_000), srcAs: 64_501 },
+      { ...good('198.51.9.1', 9_000_000), srcAs },
+      { ...good('198.51.2.200', 40_000), srcAs },
+    ]
+    const list = alternatives(sample(from(64_500), { victim: VICTIM }))
+    const system = kind(list, 'source_as')
+    expect(system?.title).toMatch(/^AS64500 /)
+    expect(system?.matches.map(({ src }) => src).sort()).toEqual(['198.51.0.0/24', '198.51.1.0/24', '198.51.2.0/24', '198.51.3.0/24'])
+    // What of the system took no part is spared, what lives in a network that did is hit, and said to be.
+    expect(system).toMatchObject({ sufficient: true, effect: { normalBytes: 40_000 } })
+    expect(kind(alternatives(sample(from(null), { victim: VICTIM })), 'source_as')).toBeUndefined()
+    const many = Array.from({ length: 8 }, (_, i) => ({ ...bad(`198.51.${i}.1`, 1_000_000), srcAs: 64_500 + i }))
+    expect(kind(alternatives(sample(many, { victim: VICTIM })), 'source_as')).toBeUndefined()
+  })
+  it('a flood to one port of a host: that port, and the rest of the host goes on', () => {
+    const rows = [
+      ...Array.from({ length: 300 }, (_, i) =>
+        bad(`198.${i % 250}.7.${i % 200}`, 1_000_000, { proto: 6, srcPort: 1024 + i, dstPort: 8443 }),
+      ),
+      ...Array.from({ length: 40 }, (_, i) => good(`192.0.2.${i}`, 1_000_000, { dstPort: 443 })),
+      good('192.0.2.99', 10_000, { dstPort: 8443 }),
+    ]
+    const list = alternatives(sample(rows, { victim: VICTIM }))
+    const rule = { src: null, dst: `${VICTIM}/32`, proto: 6, srcPorts: [], dstPorts: [{ low: 8443, high: 8443 }], tcpFlags: null }
+    const service = list.find(({ matches }) => JSON.stringify(matches) === JSON.stringify([rule]))
+    expect(service).toMatchObject({ sufficient: true, effect: { badByteShare: 1, normalBytes: 10_000 } })
+    expect(list[0]?.effect.normalBytes).toBe(10_000)
   })
   it('three attackers among forty peers: three source rules without any collateral', () => {
     const rows = [

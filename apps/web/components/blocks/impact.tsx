@@ -2,7 +2,7 @@
 import type { CollateralRow, Simulation, SimulationAlternative } from '@weir/db/contracts'
 import { CircleCheck } from 'lucide-react'
 import { useMemo, useState } from 'react'
-import { bytes, count, exact, share, timeRange, utc } from '../format.ts'
+import { bytes, count, dateTime, exact, share, timeRange, utc } from '../format.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Box } from '../ui/box.tsx'
 import { Button } from '../ui/button.tsx'
@@ -94,7 +94,10 @@ export function Impact({ simulation }: { simulation: Simulation }) {
         </div>
         {simulation.precision === 'rollup' ? (
           <p className="border-warn/60 border-l-2 pl-3 text-[13px]">
-            Rollup precision: part of the history is older than single flows are kept. There, ports and flags could not be told apart.
+            Rollup precision{simulation.rollup === null ? '' : ` up to ${dateTime(Date.parse(simulation.rollup.to))}`}: before that, normal
+            time is read from sums by the hour ({simulation.rollup?.name ?? 'rollup'}). They know addresses, protocol and the server’s port;
+            a rule with other ports or flags is taken to hit all it could. Countries are of single flows only, and so are the shares of the
+            other ways.
           </p>
         ) : null}
         {simulation.rawFrom === null ? (

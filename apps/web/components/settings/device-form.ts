@@ -12,6 +12,8 @@ export interface DeviceForm {
   port: string
   keyName: string
   exporterIds: readonly number[]
+  /** Interfaces behind the device, where not the whole exporter is. */
+  points: NonNullable<DeviceBody['config']['points']>
 }
 
 export const EMPTY_DEVICE: DeviceForm = {
@@ -25,6 +27,7 @@ export const EMPTY_DEVICE: DeviceForm = {
   port: '22',
   keyName: '',
   exporterIds: [],
+  points: [],
 }
 
 /** Ways a dialect can reach its device, the likeliest first. */
@@ -56,6 +59,7 @@ export function deviceFormOf(device: DeviceShape): DeviceForm {
     port: String(device.config.port ?? 22),
     keyName: device.config.keyName ?? '',
     exporterIds: device.exporterIds,
+    points: device.config.points ?? [],
   }
 }
 
@@ -68,6 +72,7 @@ export function deviceBody(form: DeviceForm): DeviceBody {
   const keyName = text(form.keyName)
   const netns = text(form.netns)
   const port = Number(form.port)
+  const points = form.points.filter(({ exporterId }) => form.exporterIds.includes(exporterId))
   return {
     id: form.id.trim(),
     name: form.name.trim(),
@@ -79,6 +84,8 @@ export function deviceBody(form: DeviceForm): DeviceBody {
       ...(transport === 'ssh' && user !== undefined ? { user } : {}),
       ...(transport === 'ssh' && keyName !== undefined ? { keyName } : {}),
       ...(transport === 'ssh' && Number.isInteger(port) && port !== 22 ? { port } : {}),
+      // Set over the API; kept for the exporters that are still chosen.
+      ...(points.length > 0 ? { points } : {}),
     },
     exporterIds: [...form.exporterIds],
   }

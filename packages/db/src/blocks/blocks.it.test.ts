@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AuditActor } from '../contracts/audit.ts'
 import { SimulateBody } from '../contracts/blocks.ts'
 import { createWriter, deliverDue, FlowBatch } from '../ingest/index.ts'
+import { maintain } from '../maintain.ts'
 import { address, createTestDatabase, sampleContext, sampleFlow, seededRandom, type TestDatabase, testEngines } from '../testing/index.ts'
 import { type AlertMessage, watchBlocks } from './alerts.ts'
 import { approveBlock, requestBlock, withdrawBlock } from './commands.ts'
@@ -162,6 +163,51 @@ describe.each(testEngines())('the block path in %s', (engine) => {
       }
       expect(new Map(got.collateral.filter(({ kind }) => kind === 'address').map(({ label, bytes }) => [label, bytes]))).toEqual(collateral)
       expect((await simulation(database.pool, got.id)).normal).toEqual(got.normal)
+    }
+  })
+
+  it('reads what is too old or too much from sums by the hour, says so, and never finds less than there was', async () => {
+    const { pool } = database
+    await maintain(pool)
+    const hour = 60 * MINUTE
+    const ask = (match: Partial<BlockMatch>, most: number) =>
+      simulateBlock(
+        pool,
+        SimulateBody.parse({ match: { ...none, ...match }, devices: ['edge'], window: WINDOW, days: 1 }),
+        OPERATOR,
+        new Date(),
+        most,
+      )
+    for (const match of [
+      { dst: `${VICTIM}/32` },
+      { src: '192.168.1.0/28', dst: `${VICTIM}/32`, proto: 6 },
+      { dst: `${VICTIM}/32`, proto: 6, srcPorts: [{ low: 1_024, high: 65_535 }], dstPorts: [{ low: 443, high: 443 }] },
+      { dst: `${VICTIM}/32`, proto: 6, dstPorts: [{ low: 1, high: 2 }] },
+    ]) {
+      const single = await ask(match, 1e9)
+      expect(single).toMatchObject({ precision: 'raw', rollup: null })
+      const summed = await ask(match, 200)
+      expect(summed.precision).toBe('rollup')
+      expect(summed.rollup).toMatchObject({ name: 'rollup_conversation_1h', from: summed.history.from })
+      const cut = Date.parse(summed.rollup?.to ?? '')
+      expect(cut % hour).toBe(0)
+      // The anomalous window is read flow by flow whatever there is.
+      expect(cut).toBeLessThanOrEqual(Date.parse(WINDOW.from))
+      expect(summed.bad).toEqual(single.bad)
+      expect(summed.normal.total).toEqual(single.normal.total)
+      const exact = (match.dstPorts ?? match.srcPorts ?? []).length === 0 || match.srcPorts !== undefined
+      if (exact) {
+        expect(summed.normal.hit).toEqual(single.normal.hit)
+        expect(summed.normal.pairs).toBe(single.normal.pairs)
+        const hosts = (of: typeof single) => of.collateral.filter(({ kind }) => kind === 'address')
+        expect(hosts(summed)).toEqual(hosts(single))
+        expect(summed.strip).toEqual(single.strip)
+      } else {
+        // Of the two ports an hour's sum knows one: all that could be hit is taken to be.
+        expect(single.normal.hit.bytes).toBe(0)
+        expect(summed.normal.hit.bytes).toBeGreaterThan(0)
+      }
+      for (const one of summed.alternatives) expect(one.normalShare).toBeLessThanOrEqual(1)
     }
   })
 

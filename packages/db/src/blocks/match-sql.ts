@@ -29,3 +29,18 @@ export function matchSql(match: BlockMatch, parameters: Parameters): string {
   }
   return parts.length === 0 ? 'true' : `coalesce(${parts.join(' and ')}, false)`
 }
+
+/**
+ * The condition on a row of `rollup_conversation`: addresses and protocol exactly; of the two ports a row knows only the server's, so that a rule
+ * with ports hits what it could. One side's ports say nothing of a row whose other side they may be; with both sides given, one of them must be
+ * the server's.
+ */
+export function matchConversationSql(match: BlockMatch, parameters: Parameters): string {
+  const { srcPorts, dstPorts } = match
+  const sides = matchSql({ ...match, srcPorts: [], dstPorts: [], tcpFlags: null }, parameters)
+  if (srcPorts.length === 0 || dstPorts.length === 0) return sides
+  const either = [...srcPorts, ...dstPorts].map(
+    ({ low, high }) => `service_port between ${parameters.add(low, 'int')} and ${parameters.add(high, 'int')}`,
+  )
+  return `(${sides} and coalesce(${either.join(' or ')}, false))`
+}

@@ -23,13 +23,18 @@ import { filterSql } from '../queries/filter-sql.ts'
 import { Parameters } from '../queries/parameters.ts'
 import { asQueryError } from '../queries/session.ts'
 import { guardContext, targetOf } from './facts.ts'
-import { matchSql } from './match-sql.ts'
+import { matchConversationSql, matchSql } from './match-sql.ts'
 import { type DeviceRow, devicesNamed, placedOn } from './store.ts'
 
 const DAY_MS = 86_400_000
 /** Kinds of flows that the alternatives are chosen from; beyond it the lightest are left out of the choice, never out of the sums. */
 const ROWS_MOST = 20_000
 const COLLATERAL_MOST = 200
+/** Flows that are read one by one for one answer, at about a million a second; normal time beyond is read from sums by the hour. */
+const FLOWS_MOST = 3_000_000
+const HOUR_MS = 3_600_000
+/** Sums by hour for what single flows cannot answer. */
+const ROLLUP = 'rollup_conversation_1h'
 
 /** The intent of a request of unknown shape. QueryError `invalid` names the first field that is wrong. */
 export function readIntent(input: unknown): BlockIntent {
@@ -59,9 +64,16 @@ interface SumRow {
  * when in the week, and narrower ways. Stored, with an audit entry: a request names it. Sums are corrected for sampling.
  *
  * "Bad" is the traffic of the anomaly (its filter) inside its window; with a window and no anomaly, all traffic of the rule's target in it.
- * "Normal" is all traffic outside the window. QueryError `invalid`, `not-found` (anomaly, device), `bad-window`, `timeout`.
+ * "Normal" is all traffic outside the window: single flows where they are kept and few enough to be read, sums by the hour before that, which the
+ * answer says. QueryError `invalid`, `not-found` (anomaly, device), `bad-window`, `timeout`.
  */
-export async function simulateBlock(pool: Pool, asked: SimulateBody, by: AuditActor, now = new Date()): Promise<Simulation> {
+export async function simulateBlock(
+  pool: Pool,
+  asked: SimulateBody,
+  by: AuditActor,
+  now = new Date(),
+  flowsMost = FLOWS_MOST,
+): Promise<Simulation> {
   const id = newId('sim')
   const intent = readIntent({
     id,
@@ -85,10 +97,13 @@ export async function simulateBlock(pool: Pool, asked: SimulateBody, by: AuditAc
       const anomaly = await anomalyOf(client, intent.anomalyId)
       const window = windowOf(asked, anomaly, now)
       const history = { from: new Date(Math.min(now.getTime() - asked.days * DAY_MS, window?.from.getTime() ?? Infinity)), to: now }
-      const measured = await measure(client, intent, history, window, anomaly)
+      const cut = await rawBegins(client, history, window, flowsMost)
+      const measured = await measure(client, intent, { from: cut ?? history.from, to: history.to }, window, anomaly)
+      const raw = { normal: { ...measured.normal.total } }
+      if (cut !== null) await addRollup(client, intent, { from: history.from, to: cut }, measured)
       const seconds = {
         bad: window === null ? 0 : (window.to.getTime() - window.from.getTime()) / 1000,
-        all: (history.to.getTime() - Math.max(history.from.getTime(), measured.rawFrom?.getTime() ?? history.to.getTime())) / 1000,
+        all: (history.to.getTime() - Math.max((cut ?? history.from).getTime(), measured.rawFrom?.getTime() ?? history.to.getTime())) / 1000,
       }
       const normalShare = share(measured.normal.hit.bytes, measured.normal.total.bytes)
       const requester = { id: actorText(by), role: by.role ?? ('viewer' as const) }
@@ -108,13 +123,14 @@ export async function simulateBlock(pool: Pool, asked: SimulateBody, by: AuditAc
         anomalyId: intent.anomalyId,
         history: { from: history.from.toISOString(), to: history.to.toISOString() },
         window: window === null ? null : { from: window.from.toISOString(), to: window.to.toISOString() },
-        precision: 'raw',
+        precision: cut === null ? 'raw' : 'rollup',
+        rollup: cut === null ? null : { name: ROLLUP, from: history.from.toISOString(), to: cut.toISOString() },
         rawFrom: measured.rawFrom?.toISOString() ?? null,
         bad: { ...measured.bad, share: share(measured.bad.hit.bytes, measured.bad.total.bytes) },
         normal: { ...measured.normal, share: normalShare, pairs: measured.pairs },
         collateral: measured.collateral,
         strip: measured.strip,
-        alternatives: choices(intent, measured, anomaly, { bad: seconds.bad, normal: Math.max(0, seconds.all - seconds.bad) }),
+        alternatives: choices(intent, measured, raw.normal, anomaly, { bad: seconds.bad, normal: Math.max(0, seconds.all - seconds.bad) }),
         verdict,
         previews: await previews(client, intent, devices),
       }
@@ -230,41 +246,105 @@ async function measure(
     rawFrom: firsts.length === 0 ? null : new Date(Math.min(...firsts)),
     bad: { total: sum(true, null), hit: sum(true, true) },
     normal: { total: sum(false, null), hit: sum(false, true) },
-    ...(await collateralOf(client, parts(intent, history, window, anomaly), intent)),
+    ...(await gather(client, parts(intent, history, window, anomaly), intent)),
     rows: window === null ? [] : await sample(client, parts(intent, history, window, anomaly)),
   }
 }
 
-/** Who is behind the normal traffic that the rule would hit, by what people know: services, inside networks, hosts, countries. */
-async function collateralOf(
-  client: PoolClient,
-  part: ReturnType<typeof parts>,
-  intent: BlockIntent,
-): Promise<{ collateral: CollateralRow[]; strip: number[]; pairs: number }> {
+/** Put the normal flows that the rule would hit aside, and say who is behind them. */
+async function gather(client: PoolClient, part: ReturnType<typeof parts>, intent: BlockIntent): Promise<Collateral> {
   await client.query(
     `create temporary table weir_collateral (at timestamptz, src inet, dst inet, src_country text, dst_country text, proto int, port int,
-       bytes numeric, packets numeric) on commit drop`,
+       bytes numeric, packets numeric, flows bigint) on commit drop`,
   )
   await client.query(
     `insert into weir_collateral select time, src_addr, dst_addr, src_country, dst_country, proto, service_port,
-       weir_scaled(bytes, sampling_rate), weir_scaled(packets, sampling_rate)
+       weir_scaled(bytes, sampling_rate), weir_scaled(packets, sampling_rate), 1
      from flow where ${part.within()} and not ${part.inWindow()} and ${part.rule()}`,
     part.p.values,
   )
-  const sums = 'sum(bytes)::float8 as bytes, sum(packets)::float8 as packets, count(*)::float8 as flows'
+  return await collateralOf(client, intent)
+}
+
+/**
+ * From when on single flows are read, a whole hour; null: all of the history. What is older than they are kept, and normal time that holds more
+ * than can be read one by one, comes from sums by the hour. The anomalous window is always read flow by flow.
+ */
+async function rawBegins(
+  client: PoolClient,
+  history: { from: Date; to: Date },
+  window: { from: Date } | null,
+  flowsMost: number,
+): Promise<Date | null> {
+  const { rows } = await client.query<{ oldest: Date | null; summed: Date | null; cut: Date | null }>(
+    `select (select min(time) from flow where time >= $1 and time < $2) as oldest, min(bucket) as summed,
+       (select max(bucket) + interval '1 hour' from (
+          select bucket, sum(sum(flows)) over (order by bucket desc) as so_far from rollup_interface_1h
+          where bucket >= $1 and bucket < $2 group by bucket) hours where so_far > $3) as cut
+     from rollup_interface_1h where bucket >= $1 and bucket < $2`,
+    [history.from, history.to, flowsMost],
+  )
+  const { oldest = null, summed = null, cut = null } = rows[0] ?? {}
+  const floor = (at: number) => Math.floor(at / HOUR_MS) * HOUR_MS
+  // Hours that are whole in the sums and not whole in the flows: they begin before the oldest flow that is kept.
+  const missing =
+    summed !== null && (oldest === null || floor(oldest.getTime()) > summed.getTime())
+      ? floor(oldest?.getTime() ?? history.to.getTime())
+      : 0
+  const wanted = Math.max(missing === 0 ? 0 : missing + (oldest === null ? 0 : HOUR_MS), cut?.getTime() ?? 0)
+  const latest = Math.min(floor(history.to.getTime()), window === null ? Number.POSITIVE_INFINITY : floor(window.from.getTime()))
+  const begins = Math.min(wanted, latest)
+  return begins <= history.from.getTime() ? null : new Date(begins)
+}
+
+/** Normal time before `part.to` from sums by the hour, added to what the flows said. */
+async function addRollup(client: PoolClient, intent: BlockIntent, part: { from: Date; to: Date }, measured: Measured): Promise<void> {
+  const p = new Parameters()
+  const hit = matchConversationSql(intent.match, p)
+  const within = `bucket >= ${p.addTime(part.from.getTime())} and bucket < ${p.addTime(part.to.getTime())}`
+  const { rows } = await client.query<SumRow>(
+    `select false as bad, ${hit} as hit, coalesce(sum(scaled_bytes), 0)::text as bytes, coalesce(sum(scaled_packets), 0)::text as packets,
+       coalesce(sum(flows), 0)::text as flows from ${ROLLUP} where ${within} group by 2`,
+    p.values,
+  )
+  for (const row of rows)
+    for (const sums of row.hit ? [measured.normal.total, measured.normal.hit] : [measured.normal.total]) {
+      sums.bytes += Number(row.bytes)
+      sums.packets += Number(row.packets)
+      sums.flows += Number(row.flows)
+    }
+  const q = new Parameters()
+  await client.query(
+    `insert into weir_collateral select bucket, src_addr, dst_addr, null, null, proto, service_port, scaled_bytes, scaled_packets, flows
+     from ${ROLLUP} where bucket >= ${q.addTime(part.from.getTime())} and bucket < ${q.addTime(part.to.getTime())}
+       and ${matchConversationSql(intent.match, q)}`,
+    q.values,
+  )
+  Object.assign(measured, await collateralOf(client, intent))
+}
+
+interface Collateral {
+  collateral: CollateralRow[]
+  strip: number[]
+  pairs: number
+}
+
+/** Who is behind the normal traffic that the rule would hit, by what people know: services, inside networks, hosts, countries. */
+async function collateralOf(client: PoolClient, intent: BlockIntent): Promise<Collateral> {
+  const sums = 'sum(bytes)::float8 as bytes, sum(packets)::float8 as packets, sum(flows)::float8 as flows'
   // A host that the rule itself names is no news; the other end is.
   const hosts = [intent.match.src?.match(/\/(32|128)$/) ? null : 'src', intent.match.dst?.match(/\/(32|128)$/) ? null : 'dst']
     .filter((side) => side !== null)
-    .map((side) => `select host(${side}) as label, bytes, packets from weir_collateral where ${side} is not null`)
+    .map((side) => `select host(${side}) as label, bytes, packets, flows from weir_collateral where ${side} is not null`)
   const either = (label: (side: string) => string, where: (side: string) => string) =>
-    `(select distinct on (c.ctid, label) label, bytes, packets from weir_collateral c, lateral (values (${label('src')}, ${where('src')}),
+    `(select distinct on (c.ctid, label) label, bytes, packets, flows from weir_collateral c, lateral (values (${label('src')}, ${where('src')}),
        (${label('dst')}, ${where('dst')})) e (label, ok) where ok and label is not null) x`
   const kinds: [CollateralRow['kind'], string][] = [
     [
       'service',
       `(select case when c.port is null then case c.proto when 6 then 'TCP' when 17 then 'UDP' when 1 then 'ICMP' when 58 then 'ICMPv6'
           else 'protocol ' || coalesce(c.proto::text, 'unknown') end
-        else case c.proto when 6 then 'tcp/' when 17 then 'udp/' else c.proto || '/' end || c.port end as label, bytes, packets from weir_collateral c) x`,
+        else case c.proto when 6 then 'tcp/' when 17 then 'udp/' else c.proto || '/' end || c.port end as label, bytes, packets, flows from weir_collateral c) x`,
     ],
     [
       'tenant',
@@ -308,12 +388,12 @@ async function sample(client: PoolClient, part: ReturnType<typeof parts>): Promi
   const { rows } = await client.query<TrafficRow>(
     `with bad as materialized (select distinct ${net('src_addr')} as src_net, ${net('dst_addr')} as dst_net
        from flow where ${within} and ${inWindow} and ${scope} and src_addr is not null and dst_addr is not null)
-     select host(src_addr) as src, host(dst_addr) as dst, proto::int as proto, src_port as "srcPort", dst_port as "dstPort",
+     select host(src_addr) as src, host(dst_addr) as dst, max(src_as)::float8 as "srcAs", proto::int as proto, src_port as "srcPort", dst_port as "dstPort",
        ${sum('bytes', inWindow)} as "badBytes", ${sum('packets', inWindow)} as "badPackets",
        ${sum('bytes', `not ${inWindow}`)} as "normalBytes", ${sum('packets', `not ${inWindow}`)} as "normalPackets"
      from flow where ${within} and src_addr is not null and dst_addr is not null and ((${inWindow} and ${scope})
        or (not ${inWindow} and (${net('src_addr')} in (select src_net from bad) or ${net('dst_addr')} in (select dst_net from bad))))
-     group by src_addr, dst_addr, proto, src_port, dst_port order by 6 desc, 8 desc limit ${ROWS_MOST}`,
+     group by src_addr, dst_addr, proto, src_port, dst_port order by 7 desc, 9 desc limit ${ROWS_MOST}`,
     part.p.values,
   )
   return rows
@@ -333,10 +413,14 @@ export function shapeOf(match: BlockMatch): Simulation['match'] {
   }
 }
 
-/** What was asked for, and every other way; shares are of all bad and all normal traffic of the history, not of the sample. */
+/**
+ * What was asked for, and every other way; shares are of all bad and all normal traffic, not of the sample. Those of the others are of the part
+ * of normal time that was read flow by flow (`rawNormal`): what rules with ports would hit is known there exactly.
+ */
 function choices(
   intent: BlockIntent,
   measured: Measured,
+  rawNormal: TrafficSums,
   anomaly: AnomalyFacts | null,
   seconds: { bad: number; normal: number },
 ): SimulationAlternative[] {
@@ -360,7 +444,7 @@ function choices(
       title: one.title,
       ...of(one.action, one.matches),
       badShare: Math.min(1, badShare),
-      normalShare: Math.min(1, share(reach.normalBytes, normal.total.bytes)),
+      normalShare: Math.min(1, share(reach.normalBytes, rawNormal.bytes)),
       sufficient: one.sufficient,
     }
   })

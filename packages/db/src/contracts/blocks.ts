@@ -110,7 +110,18 @@ export const CollateralRow = z.object({
 export type CollateralRow = z.infer<typeof CollateralRow>
 
 export const SimulationAlternative = z.object({
-  kind: z.enum(['asked', 'narrowest', 'sources', 'source_port', 'reflection_port', 'rate_limit', 'victim_rtbh']),
+  kind: z.enum([
+    'asked',
+    'narrowest',
+    'sources',
+    'source_port',
+    'source_networks',
+    'source_as',
+    'service',
+    'reflection_port',
+    'rate_limit',
+    'victim_rtbh',
+  ]),
   title: z.string(),
   /** More than one: each is a block of its own. */
   matches: z.array(BlockMatchShape),
@@ -151,8 +162,14 @@ export const Simulation = z.object({
   history: z.object({ from: instant, to: instant }),
   /** The anomalous part of it; null: none was named, so all is normal. */
   window: z.object({ from: instant, to: instant }).nullable(),
-  /** 'rollup': part of the history is older than single flows are kept, and is not in the sums by port or flag. */
+  /** 'rollup': a part of normal time was read from sums by the hour, see `rollup`; 'raw': all of it from single flows. */
   precision: z.enum(['raw', 'rollup']),
+  /**
+   * The part of normal time that was read from a rollup: what is older than single flows are kept, or more than can be read one by one. Its
+   * sums know both addresses, protocol and the server's port, by whole hours: a rule with other ports or with flags is taken to hit all it could,
+   * never less. Null: none.
+   */
+  rollup: z.object({ name: z.string(), from: instant, to: instant }).nullable().default(null),
   /** The oldest stored flow inside the history; null: there is none. */
   rawFrom: instant.nullable(),
   /** All traffic of the anomalous window and what the rule would have hit of it. `share`: of the bytes, 0 to 1. */
