@@ -19,6 +19,11 @@ const LEASE_SECONDS = 300
 /** Beyond an hour between two reports they are two conversations with the same ports. */
 const SPAN_MOST_SECONDS = 3_600
 const BUCKET = 8
+/** Words of an entry in memory. */
+const ENTRY = 4
+/** The longest span is less than 4,096 seconds. */
+const SPAN_MASK = 0xfff
+const CHECK_MASK = 0xfffff000
 const ICMP = 1
 const ICMPV6 = 58
 
@@ -33,8 +38,8 @@ export interface SightingsState {
 }
 
 /**
- * The table of owners: buckets of eight entries, 20 octets each, in typed arrays of a fixed size. A full bucket gives up the entry whose report
- * is oldest; when its lease had not run out, that conversation may be counted from two exporters, and `evicted` says how often.
+ * The table of owners: buckets of eight entries, 16 octets each, so that a bucket is two lines of the processor's cache: the walk through
+ * memory is what a look-up costs. A full bucket gives up the entry whose report is oldest; when its lease had not run out, that conversation may be counted from two exporters, and `evicted` says how often.
  */
 export class Sightings {
   /** Entries at most; a power of two. */
@@ -48,15 +53,11 @@ export class Sightings {
   /** Rows marked as witnesses. */
   witnesses = 0
   readonly #mask: number
-  /** First words of the hashes; 0 is an empty entry. */
-  readonly #tags: Uint32Array
-  readonly #checks: Uint32Array
-  /** Exporter id × 4 + direction (0 not said, 1 in, 2 out). */
-  readonly #owners: Uint32Array
-  /** Epoch seconds of the owner's latest report. */
-  readonly #last: Uint32Array
-  /** Longest time between two reports of the owner or within one, seconds. */
-  readonly #spans: Uint16Array
+  /**
+   * Four words an entry: the first of the hash, 0 for an empty one · 20 bits of its second, and the longest time between two reports of the
+   * owner or within one, seconds · exporter id × 4 + direction (0 not said, 1 in, 2 out) · epoch seconds of the owner's latest report.
+   */
+  readonly #table: Uint32Array
   readonly #silent: (exporterId: number, nowMs: number) => boolean
   /** Claims since the last snapshot that are not in the journal yet. */
   #claims: Uint32Array = new Uint32Array(256 * WORDS)
@@ -70,11 +71,7 @@ export class Sightings {
   constructor(capacity: number, silent: (exporterId: number, nowMs: number) => boolean = () => false) {
     this.capacity = capacity
     this.#mask = capacity - 1
-    this.#tags = new Uint32Array(capacity)
-    this.#checks = new Uint32Array(capacity)
-    this.#owners = new Uint32Array(capacity)
-    this.#last = new Uint32Array(capacity)
-    this.#spans = new Uint16Array(capacity)
+    this.#table = new Uint32Array(capacity * ENTRY)
     this.#silent = silent
   }
 
@@ -87,20 +84,25 @@ export class Sightings {
     const direction = record.direction === 0 ? 1 : record.direction === 1 ? 2 : 0
     const mine = exporterId * 4 + direction
     const tag = this.#a
-    const from = tag & this.#mask & ~(BUCKET - 1)
+    const check = (this.#b & CHECK_MASK) >>> 0
+    const table = this.#table
+    const from = (tag & this.#mask & ~(BUCKET - 1)) * ENTRY
+    const end = from + BUCKET * ENTRY
     let free = -1
-    let oldest = from
-    for (let i = from; i < from + BUCKET; i++) {
-      const found = this.#tags[i] ?? 0
+    for (let i = from; i < end; i += ENTRY) {
+      const found = table[i] ?? 0
       if (found === 0) {
-        if (free < 0) free = i
-      } else if (found === tag && this.#checks[i] === this.#b) {
+        free = i
+        // Entries are never emptied: behind the first free one there is nothing.
+        break
+      }
+      if (found === tag && ((table[i + 1] ?? 0) & CHECK_MASK) >>> 0 === check)
         return this.#met(i, mine, second, durationMs, record.receivedMs)
-      } else if ((this.#last[i] ?? 0) < (this.#last[oldest] ?? 0)) oldest = i
     }
     if (free < 0) {
-      free = oldest
-      if (second <= this.#leaseEnd(oldest)) this.evicted++
+      free = from
+      for (let i = from + ENTRY; i < end; i += ENTRY) if ((table[i + 3] ?? 0) < (table[free + 3] ?? 0)) free = i
+      if (second <= this.#leaseEnd(free)) this.evicted++
     }
     this.#claim(free, mine, second, durationMs)
     return false
@@ -108,15 +110,17 @@ export class Sightings {
 
   /** The conversation of entry `i` is reported by `mine`. */
   #met(i: number, mine: number, second: number, durationMs: number, nowMs: number): boolean {
-    const owner = this.#owners[i] ?? 0
+    const table = this.#table
+    const owner = table[i + 2] ?? 0
     const sameExporter = owner >>> 2 === mine >>> 2
     const otherSide = sameExporter && owner !== mine && (owner & 3) !== 0 && (mine & 3) !== 0
     const held = second <= this.#leaseEnd(i)
     if (sameExporter && !otherSide) {
-      const gap = second - (this.#last[i] ?? second)
-      const before = held ? Math.max(this.#spans[i] ?? 0, gap) : 0
-      this.#spans[i] = Math.min(SPAN_MOST_SECONDS, Math.max(before, Math.ceil(durationMs / 1000)))
-      this.#last[i] = second
+      const gap = second - (table[i + 3] ?? second)
+      const before = held ? Math.max((table[i + 1] ?? 0) & SPAN_MASK, gap) : 0
+      const span = Math.min(SPAN_MOST_SECONDS, Math.max(before, Math.ceil(durationMs / 1000)))
+      table[i + 1] = ((table[i + 1] ?? 0) & CHECK_MASK) | span
+      table[i + 3] = second
       return false
     }
     if (!held || (!sameExporter && this.#silent(owner >>> 2, nowMs))) {
@@ -130,7 +134,7 @@ export class Sightings {
   }
 
   #leaseEnd(i: number): number {
-    return (this.#last[i] ?? 0) + Math.max(LEASE_SECONDS, 2 * (this.#spans[i] ?? 0))
+    return (this.#table[i + 3] ?? 0) + Math.max(LEASE_SECONDS, 2 * ((this.#table[i + 1] ?? 0) & SPAN_MASK))
   }
 
   #claim(i: number, mine: number, second: number, durationMs: number): void {
@@ -144,18 +148,18 @@ export class Sightings {
   }
 
   #put(i: number, a: number, b: number, owner: number, second: number, span: number): void {
-    this.#tags[i] = a
-    this.#checks[i] = b
-    this.#owners[i] = owner
-    this.#last[i] = second
-    this.#spans[i] = span
+    const table = this.#table
+    table[i] = a
+    table[i + 1] = (b & CHECK_MASK) | span
+    table[i + 2] = owner
+    table[i + 3] = second
   }
 
   /** Conversations whose owner's lease runs at `nowMs`. Looks at the whole table: for the metrics page, not for the hot path. */
   live(nowMs: number): number {
     const second = Math.floor(nowMs / 1000)
     let live = 0
-    for (let i = 0; i < this.capacity; i++) if (this.#tags[i] !== 0 && second <= this.#leaseEnd(i)) live++
+    for (let i = 0; i < this.#table.length; i += ENTRY) if (this.#table[i] !== 0 && second <= this.#leaseEnd(i)) live++
     return live
   }
 
@@ -222,16 +226,18 @@ export class Sightings {
       const [a = 0, b = 0, owner = 0, last = 0, span = 0] = words.subarray(at, at + WORDS)
       // Entries of another clock would hold their leases for ever.
       if (a === 0 || span > SPAN_MOST_SECONDS || last > second || last + Math.max(LEASE_SECONDS, 2 * span) < second) continue
-      const from = a & this.#mask & ~(BUCKET - 1)
+      const table = this.#table
+      const from = (a & this.#mask & ~(BUCKET - 1)) * ENTRY
       let into = from
-      for (let i = from; i < from + BUCKET; i++) {
-        if (this.#tags[i] === a && this.#checks[i] === b) {
+      for (let i = from; i < from + BUCKET * ENTRY; i += ENTRY) {
+        // The first free entry has no report at all, which is the oldest there is.
+        if ((table[i] === a && ((table[i + 1] ?? 0) & CHECK_MASK) >>> 0 === (b & CHECK_MASK) >>> 0) || table[i] === 0) {
           into = i
           break
         }
-        if ((this.#last[i] ?? 0) < (this.#last[into] ?? 0)) into = i
+        if ((table[i + 3] ?? 0) < (table[into + 3] ?? 0)) into = i
       }
-      if (this.#tags[into] !== a) state.entries++
+      if (table[into] !== a) state.entries++
       this.#put(into, a, b, owner, last, span)
     }
   }
@@ -275,13 +281,12 @@ export class Sightings {
     const words = new Uint32Array(HEADER_WORDS + WORDS * this.live(nowMs))
     words[0] = MAGIC
     let at = HEADER_WORDS
-    for (let i = 0; i < this.capacity; i++) {
-      if (this.#tags[i] === 0 || second > this.#leaseEnd(i)) continue
-      words[at++] = this.#tags[i] ?? 0
-      words[at++] = this.#checks[i] ?? 0
-      words[at++] = this.#owners[i] ?? 0
-      words[at++] = this.#last[i] ?? 0
-      words[at++] = this.#spans[i] ?? 0
+    const table = this.#table
+    for (let i = 0; i < table.length; i += ENTRY) {
+      if (table[i] === 0 || second > this.#leaseEnd(i)) continue
+      const packed = table[i + 1] ?? 0
+      words.set([table[i] ?? 0, packed & CHECK_MASK, table[i + 2] ?? 0, table[i + 3] ?? 0, packed & SPAN_MASK], at)
+      at += WORDS
     }
     return Buffer.from(words.buffer)
   }
