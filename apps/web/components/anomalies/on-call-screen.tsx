@@ -376,7 +376,9 @@ function ExportProblems() {
         )
       ) : problems.length === 0 ? (
         <p className="px-4 pb-4 text-[13px] text-muted">
-          {known.length === 0 ? 'No exporter sends flows yet.' : `All ${exact(known.length)} exporters report; nothing is lost on the way.`}
+          {known.length === 0
+            ? 'No exporter sends flows yet.'
+            : `${known.length === 1 ? 'The one exporter reports' : `All ${exact(known.length)} exporters report`}; nothing is lost on the way.`}
         </p>
       ) : (
         <ul>
