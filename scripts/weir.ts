@@ -21,6 +21,8 @@ const COMMANDS: ReadonlyArray<readonly [name: string, usage: string, does: strin
   ['import', 'import FILE…', 'store interchange records (NDJSON, gzip) with their own times'],
   ['backtest', 'backtest --from T --to T …', 'run the detectors over stored flows'],
   ['demo', 'demo remove', 'remove the demo exporters and all their flows'],
+  ['quarantine', 'quarantine list|retry [FILE…]', 'show what was set aside, and store frames again'],
+  ['one-truth', 'one-truth [on|off]', 'count a conversation that several exporters see once, or as often as it is seen'],
   ['doctor', 'doctor', 'check ports, buffers, database, disk, clocks and exporters; name cause and fix'],
   ['drill', 'drill', 'rehearse failures on a copy'],
   ['migrate', 'migrate', 'bring the schema of DATABASE_URL up to date'],

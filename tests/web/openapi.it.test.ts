@@ -74,7 +74,16 @@ describe('the OpenAPI document', () => {
 
   it('names the parameters of top as the contract does', () => {
     const parameters = document.paths['/api/v1/top']?.get?.parameters ?? []
-    expect(parameters.map((parameter) => parameter.name)).toEqual(['dimension', 'from', 'to', 'filter', 'metric', 'scaled', 'limit'])
+    expect(parameters.map((parameter) => parameter.name)).toEqual([
+      'dimension',
+      'from',
+      'to',
+      'filter',
+      'metric',
+      'scaled',
+      'limit',
+      'peak',
+    ])
     expect(parameters.filter((parameter) => parameter.required).map((parameter) => parameter.name)).toEqual(['dimension'])
     expect(parameters.find((parameter) => parameter.name === 'metric')?.schema?.enum).toEqual(['bytes', 'packets', 'flows'])
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { checkModel, drain, failingIo, numbersOf, openSpool, randomOf, rowsOf } from '../../test/spool-model.ts'
+import { listAside, readAside, removeAside } from './aside.ts'
 import type { SpooledFrame, SpoolRefusedError } from './spool.ts'
 
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'weir-spool-'))
@@ -226,8 +227,12 @@ describe('the spool', () => {
     const again = await openSpool(dir, { onIsolated: (reason, rows) => aside.push([reason, rows]) })
     expect(await drain(again)).toEqual([0, 1, 3, 4])
     expect(aside).toEqual([['frame_damaged', 1]])
-    expect(readdirSync(join(dir, 'quarantine'))).toEqual([`${again.uuid}-1-2.frame`])
+    expect(readdirSync(join(dir, 'quarantine'))).toEqual([`${again.uuid}-1-2.frame`, `${again.uuid}-1-2.frame.json`])
     await again.close()
+    // What it says of itself can be read, what it holds is not believed.
+    const { frames: kept } = await listAside(dir)
+    expect(kept).toMatchObject([{ facts: { reason: 'frame_damaged', rows: 1 } }])
+    for (const one of kept) await expect(readAside(one)).rejects.toThrow('damaged')
   })
 
   it('sets a frame aside that the process died on twice', async () => {
@@ -249,6 +254,14 @@ describe('the spool', () => {
     expect(await drain(again)).toEqual([0, 2])
     expect(aside).toEqual(['frame_isolated'])
     await again.close()
+    const [kept] = (await listAside(dir)).frames
+    if (kept === undefined) throw new Error('a frame was expected')
+    const frame = await readAside(kept)
+    expect(frame.rows).toBe(1)
+    expect(frame.spool).not.toBe(again.uuid)
+    expect((await readAside(kept)).spool).toBe(frame.spool)
+    await removeAside(kept)
+    expect(readdirSync(join(dir, 'quarantine'))).toEqual([])
   })
 
   it('tells when a segment is gone for good, and not before', async () => {

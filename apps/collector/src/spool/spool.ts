@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { type Frame, type FrameId, isWhole } from '@weir/db/ingest'
 import { claimFile } from '../instance.ts'
+import { type AsideFacts, factsFile } from './aside.ts'
 import {
   decodeFrameHeader,
   decodePayload,
@@ -769,7 +770,7 @@ export class Spool {
     const stored = Buffer.allocUnsafe(header.storedOctets)
     await readFully(file, stored, at + FRAME_HEADER)
     const aside = async (reason: Isolation): Promise<null> => {
-      await this.#keepAside(id, [head, stored])
+      await this.#keepAside(id, [head, stored], { reason, rows: header.rows, columns: segment.columns, seed: segment.seed })
       this.#advance(segment, octets, header.rows)
       this.#finish(segment, header.rows)
       this.#options.onIsolated?.(reason, header.rows, id)
@@ -839,18 +840,19 @@ export class Spool {
       { frame: frame.frame, rows, plainOctets, storedOctets: stored.length, encoding, receivedMs, payloadCrc: crc },
       0,
     )
-    await this.#keepAside(frame, [header, stored])
+    await this.#keepAside(frame, [header, stored], { reason, rows, columns: frame.columns, seed: 0 })
     this.done(frame)
     this.#options.onIsolated?.(reason, rows, frame)
   }
 
-  async #keepAside(id: FrameId, pieces: Buffer[]): Promise<void> {
+  async #keepAside(id: FrameId, pieces: Buffer[], facts: Omit<AsideFacts, 'at'>): Promise<void> {
     const path = join(this.#dir, 'quarantine', `${id.spool}-${id.segment}-${id.frame}.frame`)
     const before = await stat(path).then(
       (found) => found.size,
       () => 0,
     )
     const octets = Buffer.concat(pieces)
+    await writeFile(factsFile(path), `${JSON.stringify({ ...facts, at: new Date().toISOString() })}\n`, { flush: true })
     await writeFile(path, octets, { flush: true })
     await syncFolder(join(this.#dir, 'quarantine'))
     this.#quarantineBytes += octets.length - before
