@@ -243,7 +243,7 @@ export interface StoredNumbers {
 /** The numbers of the stored flows. */
 export async function storedNumbers(pool: Pool): Promise<StoredNumbers> {
   const { rows } = await pool.query<{ n: string; times: string }>(
-    `select src_addr - '0.0.0.0'::inet as n, count(*) as times from flow group by 1`,
+    `select src_addr - '0.0.0.0'::inet as n, count(*) as times from flow where slice is not true group by 1`,
   )
   return { numbers: new Set(rows.map((row) => Number(row.n))), twice: rows.reduce((sum, row) => sum + Number(row.times) - 1, 0) }
 }

@@ -1,0 +1,47 @@
+import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ratedLoad, stopsAndStarts } from '../test/bars.ts'
+import { KillableDatabase } from '../test/chaos.ts'
+import { outage } from '../test/durability.ts'
+
+// Bars of GUARANTEES.md as long as its column "Nightly" asks.
+
+describe('the bars, as long as they ask', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await createTestDatabase('postgres')
+  })
+  afterAll(() => database.drop())
+
+  it('B6: 300 stops and starts while writes fail', async () => {
+    await database.pool.query('delete from flow; delete from ingest_batch')
+    const { sent, stored, twice, dropped } = await stopsAndStarts(database, 300, 23_520)
+    expect({ stored, twice }).toEqual({ stored: sent - dropped, twice: 0 })
+  })
+
+  it('B19: five minutes at 5,000 flows a second without a drop, a gap or an alert', async () => {
+    await database.pool.query('delete from flow; delete from ingest_batch')
+    const { sent, stored, twice, kernelDrops, gap, alerts, residentMiB } = await ratedLoad(database, {
+      seconds: 300,
+      flowsPerSecond: 5_000,
+      port: 23_521,
+    })
+    console.log({ sent, residentMiB })
+    expect({ stored, twice, kernelDrops, gap, alerts }).toEqual({ stored: sent, twice: 0, kernelDrops: 0, gap: 0, alerts: 0 })
+    expect(residentMiB).toBeLessThan(640)
+  })
+})
+
+describe('B11: ten minutes without a database', () => {
+  const database = new KillableDatabase()
+  beforeAll(() => database.start())
+  afterAll(() => database.remove())
+
+  it('at 5,000 flows a second: nothing lost, nothing twice, the backlog gone within five minutes of its return', async () => {
+    const { stored, backSeconds, grownMiB } = await outage(database, 600)
+    console.log({ stored, backSeconds, grownMiB })
+    expect(stored).toBeGreaterThan(2_500_000)
+    expect(backSeconds).toBeLessThan(300)
+    expect(grownMiB).toBeLessThan(200)
+  })
+})
