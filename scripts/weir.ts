@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyArray<readonly [name: string, usage: string, does: strin
   ['admin', 'admin link', 'print a new one-time sign-in link for an administrator'],
   ['token', 'token create --name N --role ROLE', 'print an API token'],
   ['audit', 'audit verify [FILE]', 'verify the audit chain'],
+  ['break-glass', 'break-glass end BLOCK --reason WHY', 'end a block while the audit log takes no entries'],
 ]
 
 const root = new URL('..', import.meta.url)

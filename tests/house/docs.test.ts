@@ -24,8 +24,8 @@ const code = ['apps', 'packages', 'scripts']
 describe('the documents', () => {
   it('name only commands that bin/weir has', () => {
     const help = execFileSync(path.join(ROOT, 'bin/weir'), ['help'], { encoding: 'utf8' })
-    const known = new Set([...help.matchAll(/^ {2}([a-z]+)(?: |$)/gm)].map(([, name]) => name))
-    const named = new Set([...all.matchAll(/bin\/weir ([a-z]+)/g)].map(([, name]) => name))
+    const known = new Set([...help.matchAll(/^ {2}([a-z-]+)(?: |$)/gm)].map(([, name]) => name))
+    const named = new Set([...all.matchAll(/bin\/weir ([a-z]+(?:-[a-z]+)*)/g)].map(([, name]) => name))
     expect(named.size).toBeGreaterThan(5)
     for (const name of named) expect(known, `bin/weir ${name}`).toContain(name)
   })

@@ -10,6 +10,7 @@ import {
   lastedSeconds,
   leadingEmpty,
   listParams,
+  mergeAlike,
   onCallOrder,
   openCounts,
   openGroups,
@@ -95,6 +96,20 @@ describe('what asks for somebody', () => {
     expect(present.map((group) => group.head.id)).toEqual(['half on', 'warning, going on', 'critical, just over'])
     expect(past.map((group) => group.head.id)).toEqual(['critical, long over', 'longer over'])
     expect(onCallOrder(groups, 0).past).toEqual([])
+  })
+
+  it('is one matter when it is many of one kind, whatever hosts they name, with everybody in it', () => {
+    const storm = Array.from({ length: 60 }, (_, n) => anomaly(`s${n}`, { detector: 'lateral', group: `g${Math.floor(n / 2)}` }))
+    const few = Array.from({ length: 4 }, (_, n) => anomaly(`f${n}`, { detector: 'beacon', group: `b${n}` }))
+    const merged = mergeAlike(openGroups([...storm, ...few, anomaly('worst', { detector: 'lateral', severity: 'critical' })]))
+    expect(merged.map((group) => [group.head.detector, group.head.severity, group.members.length])).toEqual([
+      ['lateral', 'critical', 1],
+      ['beacon', 'warning', 1],
+      ['beacon', 'warning', 1],
+      ['beacon', 'warning', 1],
+      ['beacon', 'warning', 1],
+      ['lateral', 'warning', 60],
+    ])
   })
 
   it('is written once before the title of the tab', () => {

@@ -43,8 +43,9 @@ export function AnomalyWatch() {
     for (const one of fresh) told.current.delete(one.id)
     // Folded or decided meanwhile: no news any more. Bounded, so that ids that never appear are not kept.
     if (told.current.size > 500) told.current.clear()
-    // The list itself is on the screen there.
-    if (fresh.length === 0 || here.current === '/on-call') return
+    // The list itself is on the screen there; a narrowed one may not show it.
+    const listed = here.current === '/on-call' || (here.current === '/anomalies' && window.location.search === '')
+    if (fresh.length === 0 || listed) return
     if (fresh.length > APART) {
       const critical = fresh.filter((one) => one.severity === 'critical').length
       toast(`${fresh.length} new anomalies${critical === 0 ? '' : `, ${critical} critical`}`, {

@@ -126,6 +126,21 @@ export function onCallOrder(groups: readonly OpenGroup[], now: number): { presen
 /** So many groups of one kind are one matter for whoever reads the list: 200 hosts of one service are one line. */
 const ALIKE = 5
 
+/** Groups of which many of one kind and severity are one matter, with everything that is in them; in the order of `groups`. */
+export function mergeAlike(groups: readonly OpenGroup[]): OpenGroup[] {
+  const keyOf = ({ head }: OpenGroup): string => `${head.detector}|${head.severity}`
+  const count = new Map<string, number>()
+  for (const group of groups) count.set(keyOf(group), (count.get(keyOf(group)) ?? 0) + 1)
+  const merged = new Map<string, OpenGroup>()
+  for (const group of groups) {
+    const key = (count.get(keyOf(group)) ?? 0) < ALIKE ? group.head.id : keyOf(group)
+    const known = merged.get(key)
+    if (known === undefined) merged.set(key, { head: group.head, members: [...group.members] })
+    else known.members.push(...group.members)
+  }
+  return [...merged.values()]
+}
+
 /** Rows of a list in which many of one kind and severity stand as one: its rows, in the order of `rows`, at the place of the first. */
 export type Kin = { kind: 'one'; row: AnomalySummary } | { kind: 'many'; key: string; rows: AnomalySummary[] }
 export function kin(rows: readonly AnomalySummary[]): Kin[] {

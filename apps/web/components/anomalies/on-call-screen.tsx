@@ -17,7 +17,7 @@ import { cn } from '../ui/cn.ts'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
 import { Ends, SeverityMark } from './marks.tsx'
-import { lastedSeconds, type OpenGroup, onCallOrder, openGroups } from './model.ts'
+import { lastedSeconds, mergeAlike, type OpenGroup, onCallOrder, openGroups } from './model.ts'
 import { detectorName } from './runbooks.ts'
 import { allowSound, ring } from './sound.ts'
 import { useNow } from './use-now.ts'
@@ -33,7 +33,7 @@ export function OnCallScreen() {
   const profile = useProfile()
   const anomalies = open.data?.anomalies ?? []
   const untouched = (one: AnomalySummary): boolean => one.state === 'new' && !pending.has(one.id)
-  const { present, past: earlier } = onCallOrder(openGroups(anomalies.filter(untouched)), now)
+  const { present, past: earlier } = onCallOrder(mergeAlike(openGroups(anomalies.filter(untouched))), now)
   const waiting = [...present, ...earlier]
   const taken = openGroups(anomalies.filter((one) => !untouched(one)))
   const mayAct = profile.data?.actions.includes('risk:decide') ?? false
@@ -376,7 +376,9 @@ function ExportProblems() {
         )
       ) : problems.length === 0 ? (
         <p className="px-4 pb-4 text-[13px] text-muted">
-          {known.length === 0 ? 'No exporter sends flows yet.' : `All ${exact(known.length)} exporters report; nothing is lost on the way.`}
+          {known.length === 0
+            ? 'No exporter sends flows yet.'
+            : `${known.length === 1 ? 'The one exporter reports' : `All ${exact(known.length)} exporters report`}; nothing is lost on the way.`}
         </p>
       ) : (
         <ul>

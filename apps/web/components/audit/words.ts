@@ -64,7 +64,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'admin-change.refuse': 'refused',
   'admin-change.withdraw': 'took back',
   'two-persons.set': 'set',
-  'audit.probe': 'tried to write to',
+  'break-glass.end': 'ended from the terminal, while this log took no entries,',
 }
 
 /** Where the intent, recorded before anything is done, reads unlike the outcome. */
@@ -86,7 +86,7 @@ const KINDS: Readonly<Record<string, string>> = {
   block: 'block',
   simulation: 'simulation',
   device: 'device',
-  protected: 'the prefix',
+  prefix: 'the prefix',
   message: 'a test message',
   'admin-change': 'change',
   suppression: 'suppression',
@@ -96,7 +96,6 @@ const THINGS: Readonly<Record<string, string>> = {
   'home-networks': 'the home networks',
   demo: 'the demo data',
   audit: 'the audit log',
-  'audit:probe': 'the audit log',
   notifications: 'the notifications',
   'two-persons': 'the rule of two persons for changes',
 }

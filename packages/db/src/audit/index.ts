@@ -1,6 +1,7 @@
+export { breakGlassFile, mergeBreakGlass, recordBreakGlass } from './break-glass.ts'
 export { type AuditVerdict, exportLines, verifyExport, verifyStored } from './check.ts'
 export { copyCheckpoints, makeCheckpoint } from './checkpoint.ts'
-export { type AuditKeeper, createAuditKeeper } from './keeper.ts'
+export { type AuditKeeper, createAuditKeeper, whyBlocked } from './keeper.ts'
 export { type AuditQuestion, listAudit } from './list.ts'
 export { openSigningKey, trustedKeys } from './signing-key.ts'
 export type { AuditProblem } from './verify.ts'

@@ -4,6 +4,7 @@ import { tellSystemAlert } from '../commands/notifications.ts'
 import type { HealthAnswer } from '../contracts/api.ts'
 import { type AuditState, systemActor } from '../contracts/audit.ts'
 import { messageOf, StorageError } from '../errors.ts'
+import { mergeBreakGlass } from './break-glass.ts'
 import { verifyStored } from './check.ts'
 import { copyCheckpoints, makeCheckpoint } from './checkpoint.ts'
 import { openSigningKey, type SigningKey, trustedKeys } from './signing-key.ts'
@@ -92,6 +93,8 @@ export function createAuditKeeper(
   async function tick(): Promise<void> {
     try {
       await tryWriting()
+      // What was done from the terminal meanwhile.
+      if (blocked === null) await mergeBreakGlass(pool, dataDir, () => (key ??= openSigningKey(dataDir)))
     } catch (error) {
       log(error, 'whether the audit log takes entries could not be found out or told; tried again')
     }
@@ -168,7 +171,7 @@ export function createAuditKeeper(
 const BLOCKED = 'audit_blocked'
 
 /** Why the log takes no entries, in the database's words; null when it does. An entry is written and rolled back. Throws when there is no database. */
-async function whyBlocked(pool: Pool): Promise<string | null> {
+export async function whyBlocked(pool: Pool): Promise<string | null> {
   const probe = new Error('rolled back on purpose')
   try {
     await inTransaction(pool, async (client) => {

@@ -1,6 +1,7 @@
 export * from '../anomalies/commands.ts'
 export * from '../audit/index.ts'
 export { type AlertMessage, WATCH_DEFAULTS, type WatchSettings, watchBlocks } from '../blocks/alerts.ts'
+export { carriedBlock, carriedBlocks, withdrawUnrecorded } from '../blocks/break-glass.ts'
 export { approveBlock, requestBlock, type SteppedUp, withdrawBlock } from '../blocks/commands.ts'
 export { protectPrefix, saveDevice } from '../blocks/devices.ts'
 export * from '../blocks/enforcement.ts'
