@@ -1,14 +1,11 @@
 /** The screens in a real Chromium, on a real installation, from the first sign-in to a full overview: one person's first ten minutes. */
-import { mkdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import path from 'node:path'
-import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { familyOf, greeted, type Installation, newInstallation, startProduct } from '../support/product.ts'
-import { Program, ROOT } from '../support/program.ts'
+import { Program } from '../support/program.ts'
 import { until } from '../support/wait.ts'
 import { launch } from './chromium.ts'
+import { AXE, PATIENT, settled as settledOn, shot as shotOf, violations as violationsOn, watch } from './looking.ts'
 
 /** Every place of the navigation, and what is on it once it has its data. */
 const PLACES = [
@@ -17,17 +14,13 @@ const PLACES = [
   ['/map', 'main canvas'],
   ['/services', '.react-flow__edge'],
   ['/exporters', 'main tbody tr, main [role="row"], main article, main li'],
+  ['/anomalies', 'main [data-row], main h2'],
+  ['/on-call', 'main h1'],
+  ['/blocks', 'main h2, main p'],
   ['/audit', 'main ol li'],
   ['/settings', 'main'],
 ] as const
-const SHOTS = path.join(ROOT, 'test-results', 'screens')
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const PERSON = { name: 'Test Person', email: 'person@example.org', password: 'correct horse battery staple' }
-const PATIENT = 25_000
-
-declare global {
-  var axe: { run: (options: object) => Promise<AxeResults> }
-}
 
 let at: Installation
 let program: Program
@@ -40,50 +33,9 @@ let signedIn = false
 /** What the browser complained about: script errors, refused content, failed requests to ourselves. */
 const complaints: string[] = []
 
-function watch(watched: Page): void {
-  watched.on('pageerror', (error) => complaints.push(`${watched.url()}: ${error.message}`))
-  watched.on('console', (message) => {
-    // An HTTP status is judged where it is asked for; the sign-in with a wrong password is one on purpose.
-    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
-      complaints.push(`${watched.url()}: ${message.text()}`)
-  })
-  watched.on('request', (request) => {
-    const { hostname, protocol } = new URL(request.url())
-    if (protocol.startsWith('http') && !['localhost', '127.0.0.1'].includes(hostname))
-      complaints.push(`asks ${hostname} for ${request.url()}`)
-  })
-}
-
-async function shot(name: string): Promise<void> {
-  mkdirSync(SHOTS, { recursive: true })
-  await page.screenshot({ path: path.join(SHOTS, `${name}.png`), animations: 'disabled' })
-}
-
-/** Serious and critical findings of axe-core on the present page, as one line each. */
-async function violations(): Promise<string[]> {
-  const found = await page.evaluate(async () => await globalThis.axe.run({ resultTypes: ['violations'] }))
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes
-          .slice(0, 3)
-          .map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary ?? ''}`)
-          .join(' | ')}`,
-    )
-}
-
-/** Wait until nothing on the page says that it is still loading. */
-async function settled(): Promise<void> {
-  await page.locator('main').first().waitFor({ timeout: PATIENT })
-  await until(
-    'the skeletons to go',
-    async () => (await page.locator('[aria-busy="true"], [data-skeleton], .animate-pulse').count()) === 0,
-    20_000,
-    200,
-  ).catch(() => undefined)
-}
-
+const shot = (name: string) => shotOf(page, name)
+const violations = () => violationsOn(page)
+const settled = () => settledOn(page)
 const text = async (locator: Locator) => ((await locator.textContent()) ?? '').trim()
 
 beforeAll(async () => {
@@ -97,7 +49,7 @@ beforeAll(async () => {
   context.setDefaultTimeout(PATIENT)
   await context.addInitScript({ path: AXE })
   page = await context.newPage()
-  watch(page)
+  watch(page, complaints)
 }, 300_000)
 
 afterAll(async () => {

@@ -9,6 +9,7 @@ import { type BgpDevice, bgpDevice, devicesMissing, type NftDevice, nftDevice, t
 import { Reporter } from '../reporter.ts'
 import { driverFor } from './drivers.ts'
 import { Enforce, type EnforceSettings } from './enforce.ts'
+import { DeviceError } from './run.ts'
 
 /** The bars of the block path that are about numbers: B33, B35, B36. WEIR_TEST_SIZE=night: those of the night. */
 
@@ -192,6 +193,72 @@ describe.skipIf(noKernel !== null)(`from the word to the device${noKernel === nu
     const p95 = times[Math.ceil(times.length * 0.95) - 1] ?? Number.NaN
     process.stdout.write(`B35: ${times.length} rules, median ${times[times.length >> 1]} ms, p95 ${p95} ms, worst ${times.at(-1)} ms\n`)
     expect(p95).toBeLessThanOrEqual(2_000)
+  })
+
+  it('B35: of several devices one is first; the rest follow when it holds, and when it does not, it is taken back and no other gets it', {
+    timeout: 120_000,
+  }, async () => {
+    const other = nftDevice()
+    try {
+      await addDevice(database.pool, { id: 'later', dialect: 'nftables', transport: 'local', config: { netns: other.namespace } })
+      const calls: string[] = []
+      let cut = false
+      const counted: typeof driverFor = (device, keyDir) => {
+        const driver = driverFor(device, keyDir)
+        if (driver === null) return null
+        const call = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+          calls.push(`${device.id} ${what}`)
+          return await work()
+        }
+        return {
+          apply: (text) => call('apply', () => driver.apply(text)),
+          undo: (text) => call('undo', () => driver.undo(text)),
+          list: () =>
+            call('list', async () => {
+              // As when the rule hits the way to the device itself.
+              if (cut && device.id === 'kernel') throw new DeviceError('no answer', true)
+              return await driver.list()
+            }),
+        }
+      }
+      const probeMs = 4_000
+      await start({ driverFor: counted, probeMs })
+      const from = Date.now()
+      const held = await approved(database.pool, { src: '198.51.100.1/32' }, ['kernel', 'later'])
+      await until('the first', () => kernel.carried().includes(held))
+      const toCanary = Date.now() - from
+      expect(toCanary).toBeLessThan(3_000)
+      await inState(database.pool, held, 'enforced')
+      const steps = calls.filter((call) => !call.startsWith('later list'))
+      const at = (call: string) => steps.indexOf(call)
+      expect(at('kernel apply')).toBeLessThan(steps.indexOf('kernel list', at('kernel apply')))
+      expect(steps.indexOf('kernel list', at('kernel apply'))).toBeLessThan(at('later apply'))
+      expect(other.carried()).toEqual([held])
+      // Once it has held, it has the rule for the whole of its time.
+      const left = /expires (?:(\d+)m)?(?:(\d+)s)?/.exec(kernel.inside(['nft', 'list', 'set', 'inet', 'weir', 'drop_l3_v4_0']))
+      expect(Number(left?.[1] ?? 0)).toBeGreaterThanOrEqual(9)
+
+      cut = true
+      calls.length = 0
+      const cutAt = Date.now()
+      const lost = await approved(database.pool, { src: '198.51.100.2/32' }, ['kernel', 'later'])
+      await until('the first', () => kernel.carried().includes(lost))
+      // The device lets go of it by its own clock, whoever comes back.
+      await until('the device to let go', () => !kernel.carried().includes(lost), 15_000)
+      const failed = await inState(database.pool, lost, 'failed')
+      process.stdout.write(
+        `B35: approve to the first device ${toCanary} ms; a probe that fails within ${probeMs} ms is rolled back after ${Date.now() - cutAt} ms\n`,
+      )
+      // Ten seconds of the 130 are for everything but the probe's own 120.
+      expect(Date.now() - cutAt).toBeLessThan(probeMs + 10_000)
+      expect(calls).not.toContain('later apply')
+      expect(other.carried()).toEqual([held])
+      expect(failed.timeline.some(({ text }) => text.includes('no answer'))).toBe(true)
+      expect((await verifyStored(database.pool)).problem).toBeNull()
+    } finally {
+      await halt()
+      other.remove()
+    }
   })
 
   it('B36: while the audit log refuses, no device is told anything', { timeout: 240_000 }, async () => {

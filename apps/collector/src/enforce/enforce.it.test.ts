@@ -130,7 +130,7 @@ describe.skipIf(!can)('enforcement on a real nftables', () => {
       return found.devices.some(({ lastError }) => lastError !== null) ? found : null
     })
     expect(now.state).toBe('applying')
-    expect(listing()).toContain(`weir-${id}`)
+    await until(async () => listing().includes(`weir-${id}`))
   })
 
   it('ends what ended while nobody ran', async () => {

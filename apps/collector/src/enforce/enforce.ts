@@ -5,6 +5,8 @@ import {
   beginReassert,
   blocksToEnforce,
   type Carried,
+  canaryFails,
+  canaryHolds,
   type DeviceAnswer,
   type DeviceRow,
   deviceAnswered,
@@ -41,6 +43,8 @@ export interface EnforceSettings {
   quietMs: number
   /** When people are told that something is wrong; default: the guarantees' 60 s. Null: another process tells them. */
   watch?: WatchSettings | null
+  /** Within this time the first of several devices must show that it lives with a rule; default 120 s. */
+  probeMs?: number
   /** How devices are spoken to; for tests that stand in between. */
   driverFor?: typeof driverFor
 }
@@ -58,6 +62,8 @@ const LOOK_MS = { watched: 1_000, verified: 3_000 }
 /** A pass looks at blocks for so long, and goes on with the others in the next. */
 const LOOKS_MS = 500
 const WATCH_MS = 2_000
+/** The first of several devices must show within this time that it lives with a rule. */
+const PROBE_MS = 120_000
 
 /** What is known of one device between passes. */
 interface Lane {
@@ -215,6 +221,14 @@ export class Enforce implements Component {
         for (const one of devices) if (one.state === 'applying') onTheirWay.set(one.device_id, (onTheirWay.get(one.device_id) ?? 0) + 1)
     }
     for (const { block, devices } of all) {
+      const first = block.state === 'applying' ? canaryOf(devices) : null
+      if (first?.state === 'applied' && !probed(first) && Date.now() - (first.applied_at?.getTime() ?? 0) >= this.#probeMs)
+        await each(async () => {
+          await canaryFails(this.#pool, block.id, first.device_id, first.device.last_error ?? 'it was not seen to carry the rule')
+          // It is asked at once, however long it was to rest.
+          this.#laneOf(first.device_id).restUntil = 0
+          return true
+        })
       if (devices.every((one) => one.device.transport === 'none'))
         await each(async () => {
           await endManual(this.#pool, block.id)
@@ -228,6 +242,10 @@ export class Enforce implements Component {
       })
     }
     return begun
+  }
+
+  get #probeMs(): number {
+    return this.#settings.probeMs ?? PROBE_MS
   }
 
   #laneOf(id: string): Lane {
@@ -253,13 +271,17 @@ export class Enforce implements Component {
   }
 
   /** What a device is to do with a block now; null: nothing. */
-  #due({ block, devices }: Work, deviceId: string): 'undo' | 'apply' | null {
+  #due({ block, devices }: Work, deviceId: string): 'undo' | 'apply' | 'probe' | null {
     const carried = devices.find((each) => each.device_id === deviceId)
     if (carried === undefined || carried.state === 'manual') return null
     if ((this.#refused.get(`${block.id} ${deviceId}`)?.until ?? 0) > Date.now()) return null
     if (block.state === 'withdrawing') return carried.removed_at === null ? 'undo' : null
     const over = block.expires_at !== null && block.expires_at.getTime() <= Date.now()
-    return block.state === 'applying' && !over && carried.state !== 'applied' ? 'apply' : null
+    if (block.state !== 'applying' || over) return null
+    const first = canaryOf(devices)
+    if (first === null || probed(first)) return carried.state === 'applied' ? null : 'apply'
+    if (first.device_id !== deviceId) return null
+    return carried.state === 'applied' ? 'probe' : 'apply'
   }
 
   /** Everything that one device is to be told: what is over first. Nothing when the log would not take what is to be said of it afterwards. */
@@ -270,7 +292,10 @@ export class Enforce implements Component {
         const carried = one.devices.find((each) => each.device_id === device.id)
         if (carried === undefined || this.#due(one, device.id) !== wanted) continue
         if (this.#stopping || this.#unrecorded || this.#hold?.lost !== false) return
-        const step = wanted === 'undo' ? () => driver.undo(carried.undo) : () => driver.apply(textNow(one, carried))
+        const step =
+          wanted === 'undo'
+            ? () => driver.undo(carried.undo)
+            : () => driver.apply(textNow(one, carried, untilProbed(one, carried, this.#probeMs)))
         const answer = await this.#tried(device, lane, one.block.id, step)
         if (wanted === 'undo') await deviceRemoved(this.#pool, one.block.id, device.id, answer)
         else await deviceAnswered(this.#pool, one.block.id, device.id, answer)
@@ -278,7 +303,28 @@ export class Enforce implements Component {
         if (answer.ok && wanted === 'undo') this.removed++
         else if (answer.ok) this.applied++
       }
+    for (const one of work) {
+      const carried = one.devices.find((each) => each.device_id === device.id)
+      if (carried === undefined || this.#due(one, device.id) !== 'probe') continue
+      if (this.#stopping || this.#unrecorded || this.#hold?.lost !== false) return
+      await this.#probe(device, lane, driver, one, carried)
+    }
     if (reconcile) await this.#reconcile(device, lane, driver, work)
+  }
+
+  /**
+   * Whether the first of several devices still answers and carries the rule: then it gets the rule for the whole of its time, and the others get it.
+   * When it does not for too long, `#begin` has the rule taken back; where the device keeps time itself it has let go of it by then.
+   */
+  async #probe(device: DeviceRow, lane: Lane, driver: Driver, one: Work, carried: Carried): Promise<void> {
+    const { block } = one
+    const answer = await this.#tried(device, lane, block.id, async () => {
+      const live = await driver.list()
+      if (live !== null && !live.some(({ id }) => id === block.id)) throw new DeviceError('it does not carry the rule that it took', false)
+      // Once more with all its time: what is taken away and put on in one step is never away.
+      if (keepsTime(device)) await driver.apply(carried.undo + textNow(one, carried))
+    })
+    if (answer.ok) await canaryHolds(this.#pool, block.id, device.id)
   }
 
   /** Compare what the device carries with what it should, and put back what is missing. What is not ours is never touched. */
@@ -406,10 +452,29 @@ function byDevice(work: readonly Work[]): Map<string, { device: DeviceRow; work:
   return out
 }
 
+const keepsTime = (device: DeviceRow): boolean => device.dialect === 'nftables'
+/** Seen to carry it after it took it. */
+const probed = ({ applied_at, seen_at }: Carried): boolean => applied_at !== null && seen_at !== null && seen_at > applied_at
+
+/**
+ * The first of several devices to carry a rule; the others wait until it has held. One that has it already, or else the first that is not known to
+ * be out of reach or to refuse. Null where there is one device only.
+ */
+function canaryOf(devices: readonly Carried[]): Carried | null {
+  const all = devices.filter(({ state }) => state !== 'manual').sort((a, b) => (a.device_id < b.device_id ? -1 : 1))
+  if (all.length < 2) return null
+  const has = all.filter(({ state }) => state === 'applied')
+  return has.find(probed) ?? has[0] ?? all.find(({ state }) => state !== 'unreachable' && state !== 'failed') ?? null
+}
+
+/** For how long the first of several devices gets a rule before it has held: it lets go of it by itself when nobody comes back. */
+const untilProbed = (one: Work, carried: Carried, probeMs: number): number =>
+  canaryOf(one.devices)?.device_id === carried.device_id ? Math.ceil(probeMs / 1_000) : Number.POSITIVE_INFINITY
+
 /** The approved text; once its time runs, the same rule for the rest of it where the device keeps time itself. */
-function textNow({ block }: Work, carried: Carried): string {
-  if (carried.device.dialect !== 'nftables' || block.expires_at === null) return carried.apply
+function textNow({ block }: Work, carried: Carried, mostSeconds = Number.POSITIVE_INFINITY): string {
+  if (!keepsTime(carried.device) || block.expires_at === null) return carried.apply
   // Made anew from the intent: a text in the database that was changed reaches no device.
   const rest = Math.floor((block.expires_at.getTime() - Date.now()) / 1_000)
-  return reassert(block.intent, carried.slot, Math.max(1, Math.min(block.intent.ttlSeconds, rest)))
+  return reassert(block.intent, carried.slot, Math.max(1, Math.min(block.intent.ttlSeconds, rest, mostSeconds)))
 }

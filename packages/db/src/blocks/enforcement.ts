@@ -166,6 +166,48 @@ export async function deviceAnswered(pool: Pool, id: string, deviceId: string, a
   })
 }
 
+/** The first of several devices answers and carries the rule: the others are next. Recorded. */
+export async function canaryHolds(pool: Pool, id: string, deviceId: string, now = new Date()): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const block = await lockBlock(client, id)
+    const { rowCount } = await client.query(
+      `update block_device set seen_at = greatest($3, applied_at + interval '1 millisecond'), last_error = null
+       where block_id = $1 and device_id = $2 and state = 'applied'`,
+      [id, deviceId, now],
+    )
+    if (rowCount !== 1 || block.state !== 'applying') return
+    await tell(client, id, 'probed', 'It answers and carries the rule; the other devices are next.', { device: deviceId })
+    await appendAudit(client, { event: 'block.probe', actor: ENFORCER, subject: `block:${id}`, after: { device: deviceId, ok: true } })
+  })
+}
+
+/** The first of several devices does not live with the rule: it is taken back, and no other gets it. Recorded. */
+export async function canaryFails(pool: Pool, id: string, deviceId: string, error: string): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const { rowCount } = await client.query(
+      `update block set state = 'withdrawing', end_state = 'failed', end_reason = $2 where id = $1 and state = 'applying'`,
+      [id, error.slice(0, 500)],
+    )
+    if (rowCount !== 1) return
+    // No other device was given it.
+    await client.query(
+      `update block_device set state = 'removed', removed_at = now() where block_id = $1 and device_id <> $2 and applied_at is null and state <> 'manual'`,
+      [id, deviceId],
+    )
+    await tell(client, id, 'withdrawing', `The first device does not live with the rule, so it is taken back: ${error.slice(0, 300)}`, {
+      device: deviceId,
+    })
+    await appendAudit(client, {
+      event: 'block.probe',
+      phase: 'intent',
+      actor: ENFORCER,
+      subject: `block:${id}`,
+      before: { state: 'applying' },
+      after: { state: 'withdrawing', device: deviceId, ok: false, error: error.slice(0, 500) },
+    })
+  })
+}
+
 /** What reconciling saw of a rule that is in place. */
 export async function deviceSeen(
   pool: Pool,
@@ -257,7 +299,7 @@ export async function deviceRemoved(pool: Pool, id: string, deviceId: string, an
     const done = await endWhenBare(client, block, now)
     if (news || done)
       await appendAudit(client, {
-        event: block.end_state === 'withdrawn' ? 'block.withdraw' : 'block.expire',
+        event: block.end_state === 'withdrawn' ? 'block.withdraw' : block.end_state === 'failed' ? 'block.probe' : 'block.expire',
         actor: ENFORCER,
         subject: `block:${id}`,
         after: { device: deviceId, state, error, ...(done ? { block: block.end_state } : {}) },

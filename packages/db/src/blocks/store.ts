@@ -14,6 +14,8 @@ export interface DeviceRow {
   address: string | null
   config: DeviceConfig
   exporter_ids: number[]
+  /** What it said when it was last asked, where that was no answer. Left out where nobody asked for it. */
+  last_error?: string | null
 }
 
 export interface BlockDeviceRow {
@@ -52,7 +54,7 @@ export interface BlockRow {
   approved_hash: string | null
   expires_at: Date | null
   enforced_at: Date | null
-  end_state: 'expired' | 'withdrawn' | null
+  end_state: 'expired' | 'withdrawn' | 'failed' | null
   proof_since: Date | null
   proof_note: string | null
   verified_at: Date | null
