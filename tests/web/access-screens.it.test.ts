@@ -97,8 +97,17 @@ describe('every screen of the settings', () => {
   it.each([
     ['empty', 1440, 'light'],
     ['empty', 390, 'dark'],
+    ['error', 1440, 'dark'],
+    ['error', 390, 'light'],
   ] as const)('%s at %d pixels, %s: no barrier, nothing wider than the screen', async (state, width, scheme) => {
     const [context, page] = await open(callers.people.admin, width, scheme)
+    // The pages come; every question they ask is answered as when the database is gone.
+    if (state === 'error') {
+      const problem = { status: 503, title: 'The database is not reachable', detail: 'It does not answer.', remedy: 'Run bin/weir doctor.' }
+      await page.route('**/api/v1/**', (asked) =>
+        asked.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
+      )
+    }
     for (const screen of SCREENS) {
       await go(page, `/settings/${screen}`)
       await shot(page, `${state}-${screen}-${width}-${scheme}`)

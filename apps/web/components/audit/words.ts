@@ -42,6 +42,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'block.request': 'asked for',
   'block.approve': 'approved',
   'block.apply': 'put on the devices:',
+  'block.probe': 'tried on its first device:',
   'block.verify': 'proved',
   'block.leak': 'found leaking:',
   'block.reassert': 'put back on a device:',
@@ -70,6 +71,7 @@ const VERBS: Readonly<Record<string, string>> = {
 /** Where the intent, recorded before anything is done, reads unlike the outcome. */
 const INTENTS: Readonly<Record<string, string>> = {
   'block.apply': 'is about to put on the devices:',
+  'block.probe': 'is about to take back from its first device:',
   'block.reassert': 'is about to put back on a device:',
   'block.withdraw': 'asked to end early:',
   'block.expire': 'is about to end in time:',
