@@ -3,7 +3,7 @@ import type { AnomalySummary, ExporterObject } from '@weir/db/contracts'
 import { BellRing, Check, ChevronRight, CircleCheck, EyeOff, LockKeyhole, Router, Volume2, VolumeX } from 'lucide-react'
 import Link from 'next/link'
 import { type ReactNode, useEffect, useState } from 'react'
-import { useOpenAnomalies } from '../../data/use-anomalies.ts'
+import { useAnomaly, useOpenAnomalies } from '../../data/use-anomalies.ts'
 import { useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
 import { useExporters } from '../../data/use-exporters.ts'
 import { useProfile } from '../../data/use-profile.ts'
@@ -14,8 +14,10 @@ import { Ago } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { cn } from '../ui/cn.ts'
+import { Kbd } from '../ui/kbd.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { ErrorState } from '../ui/state.tsx'
+import { AnomalyCard } from './anomaly-card.tsx'
 import { Ends, SeverityMark } from './marks.tsx'
 import { lastedSeconds, mergeAlike, type OpenGroup, onCallOrder, openGroups } from './model.ts'
 import { detectorName } from './runbooks.ts'
@@ -37,6 +39,7 @@ export function OnCallScreen() {
   const waiting = [...present, ...earlier]
   const taken = openGroups(anomalies.filter((one) => !untouched(one)))
   const mayAct = profile.data?.actions.includes('risk:decide') ?? false
+  useAcknowledgeKey()
   const exporters = useExporters()
   // Nothing found where nothing is heard is no calm.
   const blind = exporters.data !== undefined && !exporters.data.exporters.some((one) => one.state === 'live')
@@ -159,6 +162,11 @@ function Top({
           <StateDot tone={status === 'live' ? 'ok' : 'warn'}>
             {status === 'live' ? 'live' : status === 'connecting' ? 'connecting' : 'reconnecting: this may be old'}
           </StateDot>
+          {mayAct && (present?.length ?? 0) > 0 ? (
+            <span className="flex items-center gap-1.5 text-[12px] max-lg:hidden">
+              <Kbd>a</Kbd> acknowledges the first, or the one with the focus
+            </span>
+          ) : null}
         </p>
       </div>
       <Button
@@ -176,60 +184,108 @@ function Top({
   )
 }
 
+/** a acknowledges what has the focus, else what stands first: one key for whoever has a keyboard. */
+function useAcknowledgeKey(): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const from = event.target
+      if (event.key !== 'a' || event.metaKey || event.ctrlKey || event.altKey || event.repeat) return
+      if (from instanceof Element && from.closest('input, textarea, select, [role=dialog], [role=listbox], [role=menu]') !== null) return
+      const here = document.activeElement?.closest('li')?.querySelector<HTMLButtonElement>('button[data-acknowledge]')
+      const button = here ?? document.querySelector<HTMLButtonElement>('main button[data-acknowledge]')
+      if (button === null) return
+      button.click()
+      event.preventDefault()
+    }
+    document.addEventListener('keydown', onKey)
+    return () => document.removeEventListener('keydown', onKey)
+  }, [])
+}
+
+/** The explanation where it is needed, without leaving the list. */
+function Why({ id }: { id: string }) {
+  const answer = useAnomaly(id)
+  return (
+    <div className="border-border border-t bg-bg p-3">
+      {answer.data !== undefined ? (
+        <AnomalyCard card={answer.data} panel />
+      ) : answer.error !== null ? (
+        <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />
+      ) : (
+        <SkeletonRows rows={6} />
+      )}
+    </div>
+  )
+}
+
 function BigRow({ group, now, mayAct }: { group: OpenGroup; now: number; mayAct: boolean }) {
   const { head: anomaly, members } = group
   const acknowledge = useAcknowledge()
+  const [why, setWhy] = useState(false)
   const name = detectorName(anomaly.detector)
+  const whyButton = (
+    <Button className="h-12 text-[14px] max-sm:h-12" aria-expanded={why} onClick={() => setWhy(!why)}>
+      <ChevronRight className={cn('transition-transform', why && 'rotate-90')} /> Why
+      <span className="sr-only">: {name}</span>
+    </Button>
+  )
   return (
     <li
       className={cn(
-        'overflow-hidden rounded-lg border bg-surface sm:flex sm:items-center',
+        'overflow-hidden rounded-lg border bg-surface',
         anomaly.severity === 'critical' ? 'border-critical/60' : 'border-border',
       )}
     >
-      <Link
-        href={`/anomalies/${encodeURIComponent(anomaly.id)}`}
-        className="flex min-w-0 flex-col gap-1.5 p-4 active:bg-raised sm:flex-1 sm:hover:bg-raised"
-      >
-        <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px]">
-          <SeverityMark severity={anomaly.severity} />
-          <span className="text-muted">
-            <Ago at={Date.parse(anomaly.first_seen)} />
+      <div className="sm:flex sm:items-center">
+        <Link
+          href={`/anomalies/${encodeURIComponent(anomaly.id)}`}
+          className="flex min-w-0 flex-col gap-1.5 p-4 active:bg-raised sm:flex-1 sm:hover:bg-raised"
+        >
+          <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px]">
+            <SeverityMark severity={anomaly.severity} />
+            <span className="text-muted">
+              <Ago at={Date.parse(anomaly.first_seen)} />
+            </span>
+            <Lasted anomaly={anomaly} now={now} />
+            {anomaly.paged ? (
+              <Badge tone="critical">
+                <BellRing aria-hidden /> Paged
+              </Badge>
+            ) : null}
           </span>
-          <Lasted anomaly={anomaly} now={now} />
-          {anomaly.paged ? (
-            <Badge tone="critical">
-              <BellRing aria-hidden /> Paged
-            </Badge>
-          ) : null}
-        </span>
-        <span className="flex items-center justify-between gap-2">
-          <span className="font-semibold text-[17px] leading-6">{name}</span>
-          <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
-        </span>
-        <span className="text-[14px] leading-[21px] [overflow-wrap:anywhere]">{anomaly.sentence}</span>
-        <span className="flex flex-wrap items-center gap-x-3 text-[13px]">
-          <Ends anomaly={anomaly} />
-          {members.length === 1 ? null : <span className="text-muted">and {exact(members.length - 1)} alike</span>}
-        </span>
-      </Link>
-      {mayAct && anomaly.actions.includes('acknowledge') ? (
-        <div className="border-border p-2 max-sm:border-t sm:pr-4">
-          <Button
-            variant="primary"
-            className="h-12 w-full text-[15px] sm:w-auto sm:px-5"
-            onClick={() =>
-              acknowledge(
-                members.map((one) => one.id),
-                name,
-              )
-            }
-          >
-            <Check className="!size-5" /> Acknowledge{members.length === 1 ? '' : ` all ${exact(members.length)}`}
-            <span className="sr-only">: {name}</span>
-          </Button>
-        </div>
-      ) : null}
+          <span className="flex items-center justify-between gap-2">
+            <span className="font-semibold text-[17px] leading-6">{name}</span>
+            <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
+          </span>
+          <span className="text-[14px] leading-[21px] [overflow-wrap:anywhere]">{anomaly.sentence}</span>
+          <span className="flex flex-wrap items-center gap-x-3 text-[13px]">
+            <Ends anomaly={anomaly} />
+            {members.length === 1 ? null : <span className="text-muted">and {exact(members.length - 1)} alike</span>}
+          </span>
+        </Link>
+        {mayAct && anomaly.actions.includes('acknowledge') ? (
+          <div className="flex gap-2 border-border p-2 max-sm:border-t sm:pr-4">
+            <Button
+              variant="primary"
+              data-acknowledge
+              className="h-12 text-[15px] max-sm:h-12 max-sm:min-w-0 max-sm:flex-1 sm:px-5"
+              onClick={() =>
+                acknowledge(
+                  members.map((one) => one.id),
+                  name,
+                )
+              }
+            >
+              <Check className="!size-5" /> Acknowledge{members.length === 1 ? '' : ` all ${exact(members.length)}`}
+              <span className="sr-only">: {name}</span>
+            </Button>
+            {whyButton}
+          </div>
+        ) : (
+          <div className="border-border p-2 max-sm:border-t sm:pr-4">{whyButton}</div>
+        )}
+      </div>
+      {why ? <Why id={anomaly.id} /> : null}
     </li>
   )
 }
