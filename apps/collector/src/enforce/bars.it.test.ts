@@ -157,6 +157,8 @@ describe.skipIf(noKernel !== null || noSpeaker !== null)(
         // What cannot be taken away is not forgotten: it is on its way out, and people are told which.
         const lost = wanted.filter(({ device }) => device === 'down').map(({ id }) => id)
         const told: string[] = []
+        // The last of them has to have waited longer than the patience, too.
+        await pause(1_500)
         await watchBlocks(
           pool,
           ({ kind }) => {

@@ -63,7 +63,7 @@ const COPY = copyInto(COPY_COLUMNS)
 const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const COPY_TRAILER = Buffer.from([0xff, 0xff])
 /** Looking for refused rows goes in pieces of this many: what is good in one is stored with few repetitions. */
-const PIECE_ROWS = 512
+const PIECE_ROWS = 1024
 const SAMPLE_OCTETS = 256
 /**
  * `timescale`: flows older than this were imported, and lie below what the refresh policies look at (2 days); live input is at most 24 h late.
@@ -224,13 +224,15 @@ export function createWriter(pool: Pool, engine: Engine, options: WriterOptions 
       ranges.splice(0, ranges.length, ...kept)
     }
     ranges.reverse()
+    // What was done since a savepoint goes with it: each piece, and each note of a refused row, gets a new one behind it.
+    const keep = 'release savepoint piece; savepoint piece'
+    await client.query('savepoint piece')
     for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
       const [from, to] = range
       if (from >= to) continue
-      await client.query('savepoint piece')
       try {
         await copy(client, frame.columns, [frame.body.subarray(at(from), at(to))])
-        await client.query('release savepoint piece')
+        await client.query(keep)
         result.rows += to - from
       } catch (error) {
         const state = sqlstate(error)
@@ -238,6 +240,7 @@ export function createWriter(pool: Pool, engine: Engine, options: WriterOptions 
         await client.query('rollback to savepoint piece')
         if (to - from === 1) {
           await refuse(from, 'row_refused', state, messageOf(error))
+          await client.query(keep)
           continue
         }
         // The server names the row; what it says is only a hint, because each part is tried again.
