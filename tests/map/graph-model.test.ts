@@ -96,7 +96,7 @@ describe('what is drawn', () => {
           const drawn = view.edges.reduce((sum, one) => sum + one.value, 0)
           expect(drawn + view.hidden.value).toBe(answer.edges.reduce((sum, one) => sum + one.value, 0))
           // Six groups at most, and one node has to stay.
-          expect(view.nodes.length).toBeLessThanOrEqual(Math.max(limit, 1 + 6 + 5))
+          expect(view.nodes.length).toBeLessThanOrEqual(Math.max(limit, 1 + 6))
           const ids = new Set(view.nodes.map((node) => node.id))
           for (const one of view.edges) expect(ids.has(one.source) && ids.has(one.target) && one.source !== one.target).toBe(true)
         },
@@ -153,7 +153,7 @@ describe('what is drawn', () => {
         ['f', 's1', 8],
       ])
     const ids = (c: number, previous: ReadonlySet<string>) =>
-      viewGraph(hosts(c), options({ limit: 6, previous })).nodes.map((node) => node.id)
+      viewGraph(hosts(c), options({ limit: 4, previous })).nodes.map((node) => node.id)
     const drawn = ids(98, new Set())
     expect(drawn).toEqual(['a', 'b', 'fold:inside:client', 's1'])
     expect(ids(105, new Set(drawn))).toEqual(drawn)

@@ -28,6 +28,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'service-rules.import': 'imported',
   'service-rules.replace': 'replaced',
   'home-networks.set': 'set',
+  'one-truth.set': 'changed',
   'demo.remove': 'removed',
   'audit.export': 'exported',
   'anomaly.acknowledge': 'acknowledged',
@@ -96,6 +97,7 @@ const KINDS: Readonly<Record<string, string>> = {
 const THINGS: Readonly<Record<string, string>> = {
   'service-rules': 'the service rules',
   'home-networks': 'the home networks',
+  'setting:one_truth': 'how conversations that several exporters see are counted',
   demo: 'the demo data',
   audit: 'the audit log',
   notifications: 'the notifications',

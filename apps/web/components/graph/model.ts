@@ -60,6 +60,8 @@ const STICKY = 1.3
 const NAMED = 4
 
 const ROLES = { client: 'clients', server: 'servers', both: 'hosts' } as const
+/** Folds at most: each role, inside and outside. */
+const GROUPS = 2 * Object.keys(ROLES).length
 
 const byValue = (a: { value: number; id: string }, b: { value: number; id: string }) => b.value - a.value || (a.id < b.id ? -1 : 1)
 
@@ -143,16 +145,21 @@ export function viewGraph(answer: Pick<GraphAnswer, 'nodes' | 'edges'>, options:
       (weight.get(node.id) ?? 0) * (options.previous.has(node.id) ? STICKY : 1) * (node.kind === 'service' ? NAMED : 1)
     const always = (node: AnswerNode) => node.id === options.focus || options.unfolded.has(node.id)
     const order = [...shown].sort((a, b) => Number(always(b)) - Number(always(a)) || rank(b) - rank(a) || (a.id < b.id ? -1 : 1))
-    for (const node of order.slice(Math.max(1, options.limit - Object.keys(ROLES).length))) {
-      if (always(node)) continue
-      const role = client.has(node.id) ? (server.has(node.id) ? 'both' : 'client') : 'server'
-      const fold = `fold:${node.inside ? 'inside' : 'outside'}:${role}`
-      if (!options.unfolded.has(fold)) foldOf.set(node.id, fold)
+    // As many stay as leave room for the groups that the others make.
+    for (let groups = 1; groups <= GROUPS; groups++) {
+      foldOf.clear()
+      for (const node of order.slice(Math.max(1, options.limit - groups))) {
+        if (always(node)) continue
+        const role = client.has(node.id) ? (server.has(node.id) ? 'both' : 'client') : 'server'
+        const fold = `fold:${node.inside ? 'inside' : 'outside'}:${role}`
+        if (!options.unfolded.has(fold)) foldOf.set(node.id, fold)
+      }
+      // A fold of one says less than the node itself.
+      const sizes = new Map<string, number>()
+      for (const fold of foldOf.values()) sizes.set(fold, (sizes.get(fold) ?? 0) + 1)
+      for (const [id, fold] of foldOf) if (sizes.get(fold) === 1) foldOf.delete(id)
+      if (shown.length - foldOf.size + new Set(foldOf.values()).size <= options.limit) break
     }
-    // A fold of one says less than the node itself.
-    const sizes = new Map<string, number>()
-    for (const fold of foldOf.values()) sizes.set(fold, (sizes.get(fold) ?? 0) + 1)
-    for (const [id, fold] of foldOf) if (sizes.get(fold) === 1) foldOf.delete(id)
   }
 
   const { edges: drawn, inner } = merge(edges, (id) => foldOf.get(id) ?? id)
