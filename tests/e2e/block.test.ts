@@ -188,7 +188,8 @@ describe.skipIf(missing !== null)(`a flood, from the first packet to the audit${
     const mark = (name: string, from = started) => {
       figures[name] = Math.round((Date.now() - from) / 10) / 100
     }
-    lab.start(lab.attacker, sender([CUSTOMER], 40_000, 443, 10, 300))
+    // Several conversations: softflowd keeps a single one to itself for half a minute, and without flows there is no proof.
+    lab.start(lab.attacker, sender([CUSTOMER], 40_000, 443, 40, 300, 20))
     lab.start(lab.attacker, sender(ATTACKERS.slice(0, 60), 53, 30_000, 1_500, 60))
     const found = await until(
       'the flood to be detected',

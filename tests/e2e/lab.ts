@@ -108,11 +108,20 @@ export function seenBy(lab: Lab): { attack: number; customer: number } {
   return { attack: count('attack'), customer: count('customer') }
 }
 
-/** A sender inside a namespace: `perSecond` datagrams of 400 octets from the sources in turn, for at most `seconds`. */
-export function sender(sources: readonly string[], sourcePort: number, port: number, perSecond: number, seconds: number): string[] {
+/** A sender inside a namespace: `perSecond` datagrams of 400 octets from the sources in turn, each with `flows` ports, for at most `seconds`. */
+export function sender(
+  sources: readonly string[],
+  sourcePort: number,
+  port: number,
+  perSecond: number,
+  seconds: number,
+  flows = 1,
+): string[] {
   const source = `
     const dgram = require('node:dgram')
-    const sockets = ${JSON.stringify(sources)}.map((address) => { const s = dgram.createSocket('udp4'); s.bind(${sourcePort}, address); s.on('error', () => {}); return s })
+    const sockets = ${JSON.stringify(sources)}.flatMap((address) => Array.from({ length: ${flows} }, (_, i) => {
+      const s = dgram.createSocket('udp4'); s.bind(${sourcePort} + i, address); s.on('error', () => {}); return s
+    }))
     const payload = Buffer.alloc(400, 7)
     const started = Date.now()
     let sent = 0
