@@ -160,7 +160,7 @@ function contenders(): Contender[] {
       },
     })
   }
-  const goflow = process.env.GOFLOW2 ?? find('goflow2')
+  const goflow = process.env.GOFLOW2 || find('goflow2')
   if (goflow !== null) {
     list.push({
       name: GOFLOW,
