@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { Area, AreaChart, CartesianGrid, ReferenceArea, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
 import { niceTicks } from '../../data/transform.ts'
 import { timeAxis, valueAxis } from '../charts/axis.ts'
+import { Key } from '../charts/key.tsx'
 import { dateTime, duration, si, utc } from '../format.ts'
 import { leadingEmpty } from './model.ts'
 import { amount, axisUnit, usual } from './words.ts'
@@ -125,16 +126,5 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
         )}
       </figcaption>
     </figure>
-  )
-}
-
-function Key({ mark, children }: { mark: React.ReactNode; children: React.ReactNode }) {
-  return (
-    <span className="inline-flex items-center gap-1.5">
-      <span aria-hidden className="inline-flex w-4 items-center justify-center">
-        {mark}
-      </span>
-      {children}
-    </span>
   )
 }

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 import { Area, AreaChart, CartesianGrid, ReferenceArea, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
 import { niceTicks } from '../../data/transform.ts'
 import { timeAxis, valueAxis } from '../charts/axis.ts'
+import { Key } from '../charts/key.tsx'
 import { bitsPerSecond, dateTime, duration, si, utc } from '../format.ts'
 import { type ProofPoint, proofSentence } from './proof-sentence.ts'
 
@@ -103,16 +104,5 @@ export function ProofChart({
         )}
       </div>
     </figure>
-  )
-}
-
-function Key({ mark, children }: { mark: React.ReactNode; children: React.ReactNode }) {
-  return (
-    <span className="inline-flex items-center gap-1.5">
-      <span aria-hidden className="inline-flex w-4 items-center justify-center">
-        {mark}
-      </span>
-      {children}
-    </span>
   )
 }
