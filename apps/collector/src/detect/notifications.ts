@@ -4,32 +4,12 @@ import http from 'node:http'
 import https from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import type { AlertMessage } from '@weir/db/commands'
+import type { NotificationSettings } from '@weir/db/contracts'
 import type { DeliveryOutcome, DueNotification, OutgoingNotification } from '@weir/db/ingest'
 import type { Change } from '@weir/detection'
 import { createTransport } from 'nodemailer'
 
-/** The setting `notifications`. Everything is optional; without channels nobody is told anything but by the screens. */
-export interface NotificationSettings {
-  /** Where Weir is opened, for links in messages. */
-  publicUrl: string | null
-  /** Hosts that webhooks may reach, exactly or as `*.example.org`; a webhook to any other is refused. */
-  allowedHosts: string[]
-  /** Addresses of private and local networks are refused unless this is set. */
-  allowPrivate: boolean
-  /** Plain http is refused unless this is set. */
-  allowHttp: boolean
-  webhooks: { name: string; url: string; secret: string; classes: ('page' | 'ticket')[] }[]
-  email: {
-    host: string
-    port: number
-    secure: boolean
-    user: string | null
-    password: string | null
-    from: string
-    page: string[]
-    ticket: string[]
-  } | null
-}
+export type { NotificationSettings }
 
 export const NO_NOTIFICATIONS: NotificationSettings = {
   publicUrl: null,

@@ -4,31 +4,18 @@ import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { DeliveryOutcome, DueNotification } from '../anomalies/outbox.ts'
 import type { Pool } from '../connection.ts'
 import type { AuditActor } from '../contracts/audit.ts'
-import { MESSAGE_CLASSES, type NotificationAnswer, type NotificationBody, type TestMessage } from '../contracts/notifications.ts'
+import {
+  MESSAGE_CLASSES,
+  type NotificationAnswer,
+  type NotificationBody,
+  type NotificationSettings,
+  type TestMessage,
+} from '../contracts/notifications.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { asQueryError } from '../queries/session.ts'
 import { setting } from '../queries/settings.ts'
 import { inTransaction } from './audit.ts'
 import { changing, lockOne } from './transaction.ts'
-
-/** The setting `notifications` as it is stored, secrets included; what the sender reads. */
-interface Stored {
-  publicUrl: string | null
-  allowedHosts: string[]
-  allowPrivate: boolean
-  allowHttp: boolean
-  webhooks: { name: string; url: string; secret: string; classes: ('page' | 'ticket')[] }[]
-  email: {
-    host: string
-    port: number
-    secure: boolean
-    user: string | null
-    password: string | null
-    from: string
-    page: string[]
-    ticket: string[]
-  } | null
-}
 
 const KEY = 'notifications'
 const record = (value: unknown): Record<string, unknown> =>
@@ -37,7 +24,7 @@ const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** What is stored, whoever wrote it: parts that cannot be used are left out. */
-function readStored(value: unknown): Stored {
+function readStored(value: unknown): NotificationSettings {
   const all = record(value)
   const mail = record(all.email)
   const hooks = Array.isArray(all.webhooks) ? all.webhooks.map(record) : []
@@ -69,7 +56,7 @@ function readStored(value: unknown): Stored {
   }
 }
 
-const withoutSecrets = (stored: Stored) => ({
+const withoutSecrets = (stored: NotificationSettings) => ({
   publicUrl: stored.publicUrl,
   allowedHosts: stored.allowedHosts,
   allowPrivate: stored.allowPrivate,
@@ -78,7 +65,7 @@ const withoutSecrets = (stored: Stored) => ({
   webhooks: stored.webhooks.map(({ name, url, classes }) => ({ name, origin: new URL(url).origin, classes })),
   email: stored.email === null ? null : mailWithoutSecret(stored.email),
 })
-function mailWithoutSecret({ password, ...mail }: NonNullable<Stored['email']>) {
+function mailWithoutSecret({ password, ...mail }: NonNullable<NotificationSettings['email']>) {
   return { ...mail, passwordSet: password !== null }
 }
 
@@ -136,7 +123,7 @@ export async function setNotifications(pool: Pool, actor: AuditActor, body: Noti
   await changing(pool, 'settings', async (tx) => {
     await lockOne(tx, 'weir notifications')
     const before = readStored(await present(tx))
-    const stored: Stored = {
+    const stored: NotificationSettings = {
       publicUrl: body.publicUrl,
       allowedHosts: [...new Set(body.allowedHosts)],
       allowPrivate: body.allowPrivate,
@@ -175,7 +162,7 @@ async function present(tx: NodePgDatabase): Promise<unknown> {
   return rows[0]?.value ?? null
 }
 
-function mailOf(mail: NotificationBody['email'], was: Stored['email']): Stored['email'] {
+function mailOf(mail: NotificationBody['email'], was: NotificationSettings['email']): NotificationSettings['email'] {
   if (mail === null) return null
   const { password, ...rest } = mail
   if (password !== undefined) return { ...rest, password }
@@ -186,7 +173,7 @@ function mailOf(mail: NotificationBody['email'], was: Stored['email']): Stored['
 }
 
 /** People's addresses stay out of the audit log: how many there are is enough. */
-const auditOf = (stored: Stored) => {
+const auditOf = (stored: NotificationSettings) => {
   const { email, ...rest } = withoutSecrets(stored)
   return {
     ...rest,
@@ -204,7 +191,7 @@ const auditOf = (stored: Stored) => {
   }
 }
 
-const secretsChanged = (before: Stored, after: Stored) => ({
+const secretsChanged = (before: NotificationSettings, after: NotificationSettings) => ({
   newSecrets: after.webhooks
     .filter((hook) => before.webhooks.every((was) => was.name !== hook.name || was.secret !== hook.secret || was.url !== hook.url))
     .map(({ name }) => name),

@@ -3,6 +3,31 @@ import { z } from 'zod'
 // Where messages go. What is secret (a webhook's key and everything after its host, the mail password) goes in and never comes out.
 
 export const MESSAGE_CLASSES = ['page', 'ticket'] as const
+type MessageClass = (typeof MESSAGE_CLASSES)[number]
+
+/** The setting `notifications` as it is stored, secrets included: for who sends, never for an answer. Without channels only the screens tell. */
+export interface NotificationSettings {
+  /** Where Weir is opened, for links in messages. */
+  publicUrl: string | null
+  /** Hosts that webhooks may reach, exactly or as `*.example.org`; a webhook to any other is refused. */
+  allowedHosts: string[]
+  /** Addresses of private and local networks are refused unless this is set. */
+  allowPrivate: boolean
+  /** Plain http is refused unless this is set. */
+  allowHttp: boolean
+  webhooks: { name: string; url: string; secret: string; classes: MessageClass[] }[]
+  email: {
+    host: string
+    port: number
+    secure: boolean
+    user: string | null
+    password: string | null
+    from: string
+    page: string[]
+    ticket: string[]
+  } | null
+}
+
 const classes = z.array(z.enum(MESSAGE_CLASSES)).min(1, 'must name page, ticket or both').max(2)
 const webhookName = z.string().regex(/^[\w.-]{1,40}$/, 'must be 1 to 40 letters, digits, dots, hyphens or underscores')
 const hostName = z
