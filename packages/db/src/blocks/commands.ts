@@ -6,7 +6,7 @@ import { type AuditActor, actorText } from '../contracts/audit.ts'
 import type { BlockState, RequestBlockBody } from '../contracts/blocks.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { asQueryError } from '../queries/session.ts'
-import { guardContext, personNow } from './facts.ts'
+import { guardContext, personNow, standingContext } from './facts.ts'
 import { newId, readIntent } from './simulate.ts'
 import { blockHash, devicesNamed, devicesOf, hashNow, lockBlock, placedOn, rendered, tell, textHash } from './store.ts'
 
@@ -200,13 +200,7 @@ export async function approveBlock(
       const block = await lockBlock(client, asked.id)
       if (block.state !== 'pending_approval') throw conflict(block.state, 'approved')
       const [requester, approver] = [await personNow(client, block.requester), await personNow(client, actorText(by.actor))]
-      const context = await guardContext(client, block.intent, {
-        requester,
-        stepUpAtMs: block.requester_step_up_at.getTime(),
-        collateralShare: block.collateral_share,
-        block: block.id,
-        at: block.requested_at,
-      })
+      const context = await standingContext(client, block, requester)
       const verdict = judgeApproval(
         block.intent,
         context,

@@ -4,7 +4,7 @@ import type { Pool, PoolClient } from '../connection.ts'
 import { systemActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { Parameters } from '../queries/parameters.ts'
-import { guardContext, personNow } from './facts.ts'
+import { personNow, standingContext } from './facts.ts'
 import { matchSql } from './match-sql.ts'
 import { type BlockDeviceRow, type BlockRow, type DeviceRow, devicesOf, hashNow, lockBlock, tell } from './store.ts'
 
@@ -91,13 +91,7 @@ async function verdictNow(client: PoolClient, block: BlockRow, now: Date): Promi
   try {
     const requester = await personNow(client, block.requester)
     const approver = block.approver === null ? null : await personNow(client, block.approver)
-    const context = await guardContext(client, block.intent, {
-      requester,
-      stepUpAtMs: block.requester_step_up_at.getTime(),
-      collateralShare: block.collateral_share,
-      block: block.id,
-      at: block.requested_at,
-    })
+    const context = await standingContext(client, block, requester)
     const approval =
       approver === null
         ? null

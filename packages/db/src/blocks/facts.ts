@@ -3,6 +3,7 @@ import type { BlockIntent, GuardContext, Person, ProtectedPrefix, TargetFacts } 
 import type { Pool, PoolClient } from '../connection.ts'
 import type { Role } from '../contracts/api.ts'
 import { QueryError } from '../contracts/query-error.ts'
+import type { BlockRow } from './store.ts'
 
 type Asking = Pick<Pool, 'query'> | PoolClient
 
@@ -89,3 +90,13 @@ export async function guardContext(
     load: { byRequester: row.by_requester, total: row.total, live: row.live },
   }
 }
+
+/** The same of a block that was asked for: as things are now, with what was true when it was asked for. */
+export const standingContext = (client: Asking, block: BlockRow, requester: Person): Promise<GuardContext> =>
+  guardContext(client, block.intent, {
+    requester,
+    stepUpAtMs: block.requester_step_up_at.getTime(),
+    collateralShare: block.collateral_share,
+    block: block.id,
+    at: block.requested_at,
+  })
