@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Decoder } from '@weir/decoder'
+import { descendants, kernelDrops, median, TICKS } from './processes.ts'
 import { PROTOCOLS, type Protocol, type Traffic, traffic } from './traffic.ts'
 
 /**
@@ -42,7 +43,6 @@ const flows = Number(option('flows', '300000'))
 const rate = Number(option('rate', '100000'))
 const firstPort = Number(option('port', '21020'))
 const only = option('only', PROTOCOLS.join(',')).split(',')
-const ticks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'))
 
 /** Share of the datagrams sent before the measurement. */
@@ -179,15 +179,6 @@ function contenders(): Contender[] {
   return list
 }
 
-function descendants(pid: number): number[] {
-  try {
-    const own = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
-    return own.flatMap((child) => [child, ...descendants(child)])
-  } catch {
-    return [] // Ended meanwhile.
-  }
-}
-
 /**
  * CPU seconds of a process and all below it. Looks ten times a second and keeps what each process had when it was last seen, because
  * pmacct writes its files in processes that end at once; what one uses between the last look and its end is missing.
@@ -207,7 +198,7 @@ class Meter {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
         const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-        this.#used.set(pid, (Number(fields[11]) + Number(fields[12])) / ticks)
+        this.#used.set(pid, (Number(fields[11]) + Number(fields[12])) / TICKS)
       } catch {
         // Ended meanwhile.
       }
@@ -235,14 +226,6 @@ async function send(socket: Socket, t: Traffic, port: number, flowsPerSecond: nu
       else await new Promise<void>((resolve) => setImmediate(resolve))
     }
   }
-}
-
-/** What the kernel dropped for want of room in the socket's buffer. */
-function drops(port: number): number {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  for (const line of readFileSync('/proc/net/udp', 'utf8').split('\n'))
-    if (line.includes(`:${hex} 00000000`)) return Number(line.trim().split(/\s+/).at(-1))
-  return 0
 }
 
 /** CPU microseconds per flow; null when the contender is not to be had. */
@@ -275,7 +258,7 @@ async function measure(contender: Contender, protocol: Protocol, t: Traffic, por
     await send(socket, t, port, flowsPerSecond)
     await sleep(contender.settleMs)
     const used = meter.look() - before
-    const lost = drops(port)
+    const lost = kernelDrops(port)
     await end(child, contender.signal)
     const sent = t.datagrams.length + Math.ceil(t.datagrams.length * WARM_UP)
     const kept =
@@ -326,10 +309,6 @@ function alone(t: Traffic): number {
   const used = process.cpuUsage(before)
   if (octets === 0) throw new Error('the decoder read nothing')
   return (used.user + used.system) / t.flows
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }
 
 /** The targets: at most this share of pmacct's CPU, and at least goflow2's rate. */

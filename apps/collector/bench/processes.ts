@@ -1,18 +1,22 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 
-const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+/** Ticks of the processor's clock a second, as /proc counts them. */
+export const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
 const fieldsOf = (pid: number): string[] => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
-function descendants(pid: number): number[] {
-  const path = `/proc/${pid}/task/${pid}/children`
-  if (!existsSync(path)) return []
-  const own = readFileSync(path, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
-  return own.flatMap((child) => [child, ...descendants(child)])
+/** The processes below one, at this moment. */
+export function descendants(pid: number): number[] {
+  try {
+    const own = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
+    return own.flatMap((child) => [child, ...descendants(child)])
+  } catch {
+    return [] // Ended meanwhile.
+  }
 }
 
 /** CPU seconds, user and system, of a process, of those below it, and of those below it that have ended and were waited for. */

@@ -14,9 +14,9 @@ import { Decoder } from '@weir/decoder'
 import { SimulatedExporter } from '../src/generate/exporter.ts'
 import { PROFILES } from '../src/generate/network.ts'
 import { Spool, type SpooledFrame } from '../src/spool/spool.ts'
+import { median } from './processes.ts'
 
 const ROWS = 8192
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 const quartile = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 2] ?? Number.NaN
 const say = (what: string, value: string) => console.log(`${what.padEnd(52)} ${value}`)
 

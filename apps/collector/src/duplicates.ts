@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Received } from './inbox.ts'
+import { mixed } from './mixed.ts'
 
 /** How long a datagram is remembered. Mirrors, ECMP and second interfaces deliver their copy within two seconds. */
 export const REMEMBERED_MS = 3_000
@@ -244,15 +245,6 @@ export class DuplicateFilter<Sender> {
     this.#hashA = mixed(a ^ Math.imul(mixed(b), 0x85ebca77) ^ ((c << 7) | (c >>> 25)))
     this.#hashB = mixed(d ^ Math.imul(mixed(c), 0x9e3779b1) ^ ((a << 9) | (a >>> 23)) ^ this.#hashA)
   }
-}
-
-/** Spreads what the last words did over all bits (the finish of MurmurHash3). */
-function mixed(h: number): number {
-  let x = h ^ (h >>> 16)
-  x = Math.imul(x, 0x85ebca6b)
-  x ^= x >>> 13
-  x = Math.imul(x, 0xc2b2ae35)
-  return (x ^ (x >>> 16)) >>> 0
 }
 
 function word(data: Uint8Array, at: number): number {

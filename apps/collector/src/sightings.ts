@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, renameSync, statSync, writeSync } fr
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ABSENT, type FlowRecord } from '@weir/decoder'
+import { mixed } from './mixed.ts'
 
 /*
  * One truth from many exporters (ACCEPTANCE, N8): which of the exporters that report a conversation is counted.
@@ -308,13 +309,4 @@ function header(): Buffer {
 function icmpWord(record: FlowRecord): number {
   if (record.icmpType !== ABSENT) return (record.icmpType << 8) | Math.max(0, record.icmpCode)
   return Math.max(0, record.dstPort)
-}
-
-/** Spreads what the last words did over all bits (the finish of MurmurHash3). */
-function mixed(h: number): number {
-  let x = h ^ (h >>> 16)
-  x = Math.imul(x, 0x85ebca6b)
-  x ^= x >>> 13
-  x = Math.imul(x, 0xc2b2ae35)
-  return (x ^ (x >>> 16)) >>> 0
 }
