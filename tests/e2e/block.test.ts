@@ -218,8 +218,12 @@ describe.skipIf(missing !== null)(`a flood, from the first packet to the audit${
     for (const action of ['acknowledge', 'confirm']) await done(operator.ask('POST', `/api/v1/anomalies/${found.id}/${action}`, {}))
     const { rows: exporters } = await pool.query<{ id: number }>('select id from exporter where address = $1', [lab.exporter])
     const exporterId = exporters[0]?.id ?? 0
-    await admin.ask('PATCH', `/api/v1/exporters/${exporterId}`, { name: 'edge-export' })
-    await admin.ask('PATCH', `/api/v1/exporters/${exporterId}/interfaces/2`, { name: 'to-victim' })
+    for (const [at, name] of [
+      [`${exporterId}`, 'edge-export'],
+      [`${exporterId}/interfaces/2`, 'to-victim'],
+    ] as const) {
+      expect((await admin.ask('PATCH', `/api/v1/exporters/${at}`, { name })).ok).toBe(true)
+    }
     // What an admin sets up long before, with a second one: not part of this story.
     await pool.query(
       `insert into device (id, name, dialect, transport, config, exporter_ids) values ('router', 'The router', 'nftables', 'local', $1, $2)`,

@@ -81,7 +81,7 @@ beforeAll(async () => {
     [NAME],
   )
   await database.pool.query(
-    `insert into interface (exporter_id, if_index, name, description) select id, 1, 'to ' || $1, 'uplink of ' || $1 from exporter`,
+    `insert into interface (exporter_id, if_index, told_name, description) select id, 1, 'to ' || $1, 'uplink of ' || $1 from exporter`,
     [NAME],
   )
   const answers = [

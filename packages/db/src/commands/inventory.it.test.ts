@@ -3,6 +3,7 @@ import { createPool } from '../connection.ts'
 import { systemActor } from '../contracts/audit.ts'
 import { QueryError } from '../contracts/query-error.ts'
 import { resolveExporters } from '../ingest/index.ts'
+import { upsertInterfaces } from '../ingest/inventory.ts'
 import { subscribe } from '../notify.ts'
 import { exporters as exportersQuery } from '../queries/exporters.ts'
 import { homeNetworks, serviceRules } from '../queries/settings.ts'
@@ -69,6 +70,19 @@ describe('exporters and interfaces', () => {
       code: 'invalid',
     })
     expect(await refusal(changeInterface(database.pool, actor, { exporterId: id, ifIndex: 1 }))).toMatchObject({ code: 'invalid' })
+  })
+
+  it('the name a person gave stands over what the exporter announces, until it is taken away', async () => {
+    const announced = (name: string) =>
+      upsertInterfaces(database.pool, [{ exporterId: id, ifIndex: 9, name, description: null, speedBitsPerSecond: null }])
+    const shown = async () => (await only())?.interfaces.find(({ ifIndex }) => ifIndex === 9)?.name
+    await announced('eth0')
+    await changeInterface(database.pool, actor, { exporterId: id, ifIndex: 9, name: 'to the customer' })
+    await announced('eth0')
+    await announced('ether0')
+    expect(await shown()).toBe('to the customer')
+    await changeInterface(database.pool, actor, { exporterId: id, ifIndex: 9, name: ' ' })
+    expect(await shown()).toBe('ether0')
   })
 })
 

@@ -70,6 +70,7 @@ export async function writeRetired(
 
 /**
  * Name an interface, or say on which side of the network's edge it is; what is left out stays. An interface nobody described yet is added.
+ * A name stands over what the exporter announces; without one (null or blank) the announced name shows again.
  * QueryError `invalid`, `not-found` (no such exporter).
  */
 export async function changeInterface(
@@ -81,7 +82,7 @@ export async function changeInterface(
     throw new QueryError('invalid', `${change.ifIndex} is not an interface index.`, 'Give a whole number from 0 to 4294967295.')
   }
   const set = {
-    ...(change.name === undefined ? {} : { name: cleanName(change.name) }),
+    ...(change.name === undefined ? {} : { givenName: cleanName(change.name) }),
     ...(change.boundary === undefined ? {} : { boundary: change.boundary }),
   }
   if (Object.keys(set).length === 0) throw new QueryError('invalid', 'Nothing is to be changed.', 'Give a name or a boundary.')
@@ -93,11 +94,12 @@ export async function changeInterface(
       .from(networkInterface)
       .where(and(eq(networkInterface.exporterId, change.exporterId), eq(networkInterface.ifIndex, change.ifIndex)))
       .for('update')
-    await tx
+    const [after] = await tx
       .insert(networkInterface)
       .values({ exporterId: change.exporterId, ifIndex: change.ifIndex, ...set })
       .onConflictDoUpdate({ target: [networkInterface.exporterId, networkInterface.ifIndex], set })
+      .returning({ name: networkInterface.name, boundary: networkInterface.boundary })
     const subject = `interface:${change.exporterId}/${change.ifIndex}`
-    return { result: undefined, record: { event: 'interface.change', actor, subject, before, after: { ...before, ...set } } }
+    return { result: undefined, record: { event: 'interface.change', actor, subject, before, after } }
   })
 }

@@ -374,7 +374,10 @@ describe.each(testEngines())('storing on %s', (engine) => {
       { exporterId, ifIndex: 4_294_967_295, name: null, description: 'up\0link', speedBitsPerSecond: null },
       { exporterId: 999_999, ifIndex: 1, name: 'of an exporter that was removed', description: null, speedBitsPerSecond: null },
     ])
-    const { rows } = await db.pool.query('select * from interface where exporter_id in ($1, 999999)', [exporterId])
+    const { rows } = await db.pool.query(
+      'select exporter_id, if_index, name, description, boundary, speed_bits_per_second from interface where exporter_id in ($1, 999999)',
+      [exporterId],
+    )
     expect(rows).toEqual([
       {
         exporter_id: exporterId,

@@ -131,21 +131,21 @@ export interface InterfaceReport {
   speedBitsPerSecond: number | null
 }
 
-/** Add or update interfaces. Boundary is a person's decision and never touched. Reports for exporters that were removed meanwhile are left out. */
+/** Add or update interfaces. Boundary and given name are a person's and never touched. Reports for exporters that were removed meanwhile are left out. */
 export async function upsertInterfaces(pool: Pool, reports: readonly InterfaceReport[]): Promise<void> {
   if (reports.length === 0) return
   await pool.query(
-    `insert into interface as i (exporter_id, if_index, name, description, speed_bits_per_second)
+    `insert into interface as i (exporter_id, if_index, told_name, description, speed_bits_per_second)
      select distinct on (r.exporter_id, r.if_index) r.exporter_id, r.if_index, r.name, r.description, r.speed
      from unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::bigint[]) with ordinality r (exporter_id, if_index, name, description, speed, position)
      join exporter on exporter.id = r.exporter_id
      order by r.exporter_id, r.if_index, r.position desc
      on conflict (exporter_id, if_index) do update set
-       name = coalesce(excluded.name, i.name),
+       told_name = coalesce(excluded.told_name, i.told_name),
        description = coalesce(excluded.description, i.description),
        speed_bits_per_second = coalesce(excluded.speed_bits_per_second, i.speed_bits_per_second)
-     where (i.name, i.description, i.speed_bits_per_second) is distinct from
-       (coalesce(excluded.name, i.name), coalesce(excluded.description, i.description), coalesce(excluded.speed_bits_per_second, i.speed_bits_per_second))`,
+     where (i.told_name, i.description, i.speed_bits_per_second) is distinct from
+       (coalesce(excluded.told_name, i.told_name), coalesce(excluded.description, i.description), coalesce(excluded.speed_bits_per_second, i.speed_bits_per_second))`,
     [
       reports.map((r) => r.exporterId),
       reports.map((r) => r.ifIndex),

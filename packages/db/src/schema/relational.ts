@@ -54,7 +54,12 @@ export const networkInterface = pgTable(
       .notNull()
       .references(() => exporter.id, { onDelete: 'cascade' }),
     ifIndex: bigint('if_index', { mode: 'number' }).notNull(),
-    name: text('name'),
+    /** As its exporter announces it. */
+    toldName: text('told_name'),
+    /** As a person calls it, which stands over what is announced. */
+    givenName: text('given_name'),
+    /** The given name, else the announced one. */
+    name: text('name').generatedAlwaysAs(sql`coalesce(given_name, told_name)`),
     description: text('description'),
     /** 'external' or 'internal', set by a person; null undecided. */
     boundary: text('boundary'),
