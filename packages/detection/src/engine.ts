@@ -40,6 +40,8 @@ const CONTACT_MS = 15 * 60_000
 const OWN_LIMIT = 100_000
 const CONTACT_LIMIT = 500_000
 const DUPLICATE_MS = 60_000
+/** Records of one generation. Above 5,000 a second a duplicate is known for less than a minute, and memory stays below 150 MB. */
+const DUPLICATE_LIMIT = 300_000
 const SUSPECT_LIMIT = 50_000
 /** Exporters beyond it count as watched from the start. */
 const EXPORTER_LIMIT = 10_000
@@ -207,10 +209,10 @@ export class Engine {
     contacts.set(key, now)
   }
 
-  /** The same record from another exporter within 60 s: the first one owns it. Different counters are halves, and add. */
+  /** The same record from another exporter within 60 s, or 300,000 records: the first one owns it. Different counters are halves, and add. */
   #duplicate(event: FlowEvent, now: number): boolean {
     const d = this.#shared.duplicates
-    if (now - d.turnedMs > DUPLICATE_MS) {
+    if (now - d.turnedMs > DUPLICATE_MS || d.young.size >= DUPLICATE_LIMIT) {
       d.old = d.young
       d.young = new Map()
       d.turnedMs = now

@@ -266,11 +266,15 @@ describe('the engine', () => {
   })
   it('a spoofed flood keeps every table within its limit', () => {
     const engine = new Engine({ homeNetworks: ['203.0.113.0/24'], billingDay: 1, billingOffsetMinutes: 0, allowedCountries: [], roles: {} })
-    for (let i = 0; i < 410_000; i++)
-      engine.push(flow(T0 + Math.floor(i / 100), { src: address(i), srcPort: i & 0xffff }), T0 + Math.floor(i / 100))
-    const { conversations } = engine.snapshot().shared
+    const one = (i: number) => flow(T0 + Math.floor(i / 100), { src: address(i), srcPort: i & 0xffff })
+    for (let i = 0; i < 610_000; i++) engine.push(one(i), T0 + Math.floor(i / 100))
+    const { conversations, duplicates } = engine.snapshot().shared
     expect(conversations.open.size).toBeLessThanOrEqual(400_000)
     expect(conversations.evicted).toBeGreaterThan(0)
+    expect(duplicates.young.size + duplicates.old.size).toBeLessThanOrEqual(600_000)
+    // What was told just now is known all the same when a second exporter repeats it.
+    for (let i = 600_000; i < 610_000; i++) engine.push({ ...one(i), exporter: '192.0.2.99' }, T0 + Math.floor(i / 100))
+    expect(duplicates.dropped).toBe(10_000)
   }, 180_000)
 })
 
