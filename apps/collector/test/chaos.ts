@@ -21,8 +21,8 @@ import { Spool } from '../src/spool/spool.ts'
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const PER_DATAGRAM = 30
 
-/** A NetFlow v5 datagram of 30 flows numbered from `first`. */
-export function numbered(first: number, sequence: number): Buffer {
+/** A NetFlow v5 datagram of 30 flows numbered from `first`; with `hosts` from so many sources, and then told apart by sequence and source port. */
+export function numbered(first: number, sequence: number, hosts = 0): Buffer {
   const now = Date.now()
   const out = Buffer.alloc(24 + 48 * PER_DATAGRAM)
   out.writeUInt16BE(5, 0)
@@ -33,7 +33,7 @@ export function numbered(first: number, sequence: number): Buffer {
   out.writeUInt32BE(sequence, 16)
   for (let i = 0; i < PER_DATAGRAM; i++) {
     const at = 24 + 48 * i
-    out.writeUInt32BE(first + i, at)
+    out.writeUInt32BE(hosts === 0 ? first + i : 0x0a000000 + ((first + i) % hosts), at)
     out.writeUInt32BE(0xc6336401, at + 4)
     out.writeUInt32BE(1 + (i % 9), at + 16)
     out.writeUInt32BE(1000 + i, at + 20)
@@ -52,15 +52,18 @@ export class NumberedLoad {
   sent = 0
   readonly #port: number
   readonly #flowsPerSecond: number
+  readonly #hosts: number
   #sockets: Socket[] = []
   #sequences: number[] = []
   #timer: NodeJS.Timeout | null = null
   #began = 0
   #before = 0
 
-  constructor(port: number, flowsPerSecond: number) {
+  /** `hosts`: sources in all; without it every flow has its own. */
+  constructor(port: number, flowsPerSecond: number, { hosts = 0 } = {}) {
     this.#port = port
     this.#flowsPerSecond = flowsPerSecond
+    this.#hosts = hosts
   }
 
   async start(): Promise<void> {
@@ -85,7 +88,7 @@ export class NumberedLoad {
   one(): void {
     const at = (this.sent / PER_DATAGRAM) % this.#sockets.length
     const sequence = this.#sequences[at] ?? 0
-    this.#sockets[at]?.send(numbered(this.sent + 1, sequence), this.#port, '127.0.0.1')
+    this.#sockets[at]?.send(numbered(this.sent + 1, sequence, this.#hosts), this.#port, '127.0.0.1')
     this.#sequences[at] = sequence + PER_DATAGRAM
     this.sent += PER_DATAGRAM
   }

@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram'
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createPool } from '@weir/db/connection'
@@ -6,57 +5,14 @@ import { health } from '@weir/db/queries'
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { numbered } from '../../test/chaos.ts'
+import { exporterFaults, injector, refusesPoison } from '../../test/faults.ts'
 import { breakableWay, datagrams, newDataDir, type Running, send, startTestCollector, until } from '../../test/harness.ts'
 
-const V9_HEADER = 20
 /**
  * A third of the usual: alerts go sooner, so that this file fits the gate. `npm run test:chaos` runs it with WEIR_TEST_PACE=real, as the product
  * does: raised within 3 s and gone after 36 s were read.
  */
 const PACE = process.env.WEIR_TEST_PACE === 'real' ? {} : { turnMs: 5_000, askMs: 1_500 }
-
-/** A NetFlow v9 datagram of the given flowsets. */
-function v9(sequence: number, ...sets: Buffer[]): Buffer {
-  const header = Buffer.alloc(V9_HEADER)
-  header.writeUInt16BE(9, 0)
-  header.writeUInt16BE(sets.length, 2)
-  header.writeUInt32BE(60_000, 4)
-  header.writeUInt32BE(Math.floor(Date.now() / 1000), 8)
-  header.writeUInt32BE(sequence, 12)
-  return Buffer.concat([header, ...sets])
-}
-
-/** A flowset: its id, and 16-bit words. */
-function words(id: number, ...values: number[]): Buffer {
-  const set = Buffer.alloc(4 + values.length * 2)
-  set.writeUInt16BE(id, 0)
-  set.writeUInt16BE(set.length, 2)
-  for (const [i, value] of values.entries()) set.writeUInt16BE(value, 4 + i * 2)
-  return set
-}
-
-/** A template of one field. */
-const template = (id: number, field: number, octets: number): number[] => [id, 1, field, octets]
-
-/** Sends what `make` gives from an address, again and again, until stopped. */
-function injector(port: number, from: string, everyMs: number, make: (turn: number) => Buffer[]): { stop(): Promise<void> } {
-  const socket = createSocket('udp4')
-  let turn = 0
-  socket.bind(0, from)
-  const timer = setInterval(() => {
-    for (const datagram of make(turn)) socket.send(datagram, port, '127.0.0.1')
-    turn++
-  }, everyMs)
-  let open = true
-  return {
-    stop: async () => {
-      clearInterval(timer)
-      if (!open) return
-      open = false
-      await new Promise<void>((resolve) => socket.close(() => resolve()))
-    },
-  }
-}
 
 describe('fault → alert within 30 s, gone within 60 s, and none without a fault', () => {
   let database: TestDatabase
@@ -83,7 +39,7 @@ describe('fault → alert within 30 s, gone within 60 s, and none without a faul
   }
 
   it('seven faults of exporters at once: each has its name, and nothing else has', async () => {
-    await database.pool.query(`alter table flow add constraint poison check (host(src_addr) not like '1.2.3.%')`)
+    await database.pool.query(refusesPoison)
     const collector = await start(database.url, { alertPace: PACE })
     const port = collector.ports.netflow ?? 0
     live(collector)
@@ -92,22 +48,7 @@ describe('fault → alert within 30 s, gone within 60 s, and none without a faul
     await until('the exporters to be known', () => collector.account.stored >= 180)
     expect(names(collector)).toEqual([])
     const began = Date.now()
-    let at = 100
-    const faults = [
-      injector(port, '127.0.0.21', 500, (turn) => datagrams('v5', 30, { seed: turn, endMs: Date.now() + 7_200_000 })),
-      injector(port, '127.0.0.22', 200, (turn) => [numbered(1_000_000 + turn * 30, turn * 30), numbered(1_000_000 + turn * 30, turn * 30)]),
-      injector(port, '127.0.0.23', 200, () => Array.from({ length: 5 }, () => Buffer.from('GET / HTTP/1.0\r\n\r\n'))),
-      injector(port, '127.0.0.24', 500, () =>
-        Array.from({ length: 8 }, () =>
-          v9(at++, words(0, ...Array.from({ length: 160 }, () => template(256 + (at++ % 60_000), 1, 4)).flat())),
-        ),
-      ),
-      injector(port, '127.0.0.25', 500, (turn) => [v9(turn, words(0, ...template(300, 1 + (turn % 3), 4)), words(300, 0, 9))]),
-      injector(port, '127.0.0.26', 1_000, (turn) => [
-        v9(turn, words(0, ...template(300, 4, 1)), words(300, ...new Array<number>(2_500).fill(0x0606))),
-      ]),
-      injector(port, '127.0.0.27', 1_000, (turn) => [numbered(0x01020301, turn * 30)]),
-    ]
+    const faults = exporterFaults().map(({ from, everyMs, make }) => injector(port, from, everyMs, make))
     const expected = [
       'duplicate_exporter 127.0.0.22',
       'exporter_clock_skew 127.0.0.21',
