@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { DetectionState } from '@weir/detection'
@@ -15,7 +15,13 @@ export const stateFile = (dataDir: string): string => join(dataDir, 'detect-stat
 export function saveState(path: string, state: DetectionState): number {
   const body = serialize(state)
   const temporary = `${path}.${process.pid}`
-  writeFileSync(temporary, Buffer.concat([Buffer.from(MAGIC, 'latin1'), createHash('sha256').update(body).digest(), body]), { mode: 0o600 })
+  const file = openSync(temporary, 'w', 0o600)
+  try {
+    // One after the other: put together they would be a second copy of what may be a hundred megabytes.
+    for (const part of [Buffer.from(MAGIC, 'latin1'), createHash('sha256').update(body).digest(), body]) writeFileSync(file, part)
+  } finally {
+    closeSync(file)
+  }
   renameSync(temporary, path)
   return body.length
 }
