@@ -1,6 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ratedLoad, stopsAndStarts } from '../test/bars.ts'
+import { burst, ratedLoad, stopsAndStarts } from '../test/bars.ts'
 import { KillableDatabase } from '../test/chaos.ts'
 import { outage } from '../test/durability.ts'
 
@@ -29,6 +29,24 @@ describe('the bars, as long as they ask', () => {
     console.log({ sent, residentMiB })
     expect({ stored, twice, kernelDrops, gap, alerts }).toEqual({ stored: sent, twice: 0, kernelDrops: 0, gap: 0, alerts: 0 })
     expect(residentMiB).toBeLessThan(640)
+  })
+})
+
+describe('B18: bursts of 60,000 datagrams a second', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await createTestDatabase('postgres')
+  })
+  afterAll(() => database.drop())
+
+  it('a minute of them, three times: the books close, an alert says so, memory is bounded', async () => {
+    for (let time = 0; time < 3; time++) {
+      const { sent, dropped, unaccounted, gap, alertSeconds, residentMiB } = await burst(database, { seconds: 60, port: 23_524 })
+      console.log({ sent, dropped, alertSeconds, residentMiB })
+      expect({ unaccounted, gap }).toEqual({ unaccounted: 0, gap: 0 })
+      expect(alertSeconds).toBeLessThanOrEqual(15)
+      expect(residentMiB).toBeLessThanOrEqual(512)
+    }
   })
 })
 

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTestDatabase, type TestDatabase, testEngines } from '@weir/db/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { ratedLoad, stopsAndStarts, storeFrames } from '../test/bars.ts'
+import { burst, ratedLoad, stopsAndStarts, storeFrames } from '../test/bars.ts'
 import { NumberedLoad, numbered, storedNumbers } from '../test/chaos.ts'
 import { breakableWay, datagrams, newDataDir, type Running, send, startTestCollector, until } from '../test/harness.ts'
 import { run as quarantine } from './cli/quarantine.ts'
@@ -195,6 +195,17 @@ describe.each(testEngines())('the bars on %s', (engine) => {
     expect(sent).toBeGreaterThan(50_000)
     expect({ stored, twice, kernelDrops, gap, alerts }).toEqual({ stored: sent, twice: 0, kernelDrops: 0, gap: 0, alerts: 0 })
   }, 60_000)
+
+  it('B18: a burst of 60,000 datagrams a second for 10 s: each is received or counted as dropped, and an alert says so', async () => {
+    const { sent, dropped, unaccounted, gap, alertSeconds, clearSeconds, residentMiB } = await burst(database, {
+      seconds: 10,
+      port: 23_512,
+    })
+    console.log({ sent, dropped, alertSeconds, clearSeconds, residentMiB: Math.round(residentMiB) })
+    expect({ unaccounted, gap }).toEqual({ unaccounted: 0, gap: 0 })
+    expect(alertSeconds).toBeLessThanOrEqual(15)
+    expect(residentMiB).toBeLessThanOrEqual(512)
+  }, 240_000)
 
   it('a frame that was set aside is stored again on request, once', async () => {
     const dir = newDataDir()

@@ -290,7 +290,7 @@ export function readConfig(env: Env): Config {
     geoDir,
     receiveBufferBytes: readNumber(env, 'WEIR_RECEIVE_BUFFER_MIB', 32, 1, 1024, 'MiB') * MIB,
     inboxBytes: readNumber(env, 'WEIR_INBOX_MIB', 64, 1, 4096, 'MiB') * MIB,
-    queueBytes: readNumber(env, 'WEIR_QUEUE_MIB', 96, 4, 65536, 'MiB') * MIB,
+    queueBytes: readNumber(env, 'WEIR_QUEUE_MIB', 64, 4, 65536, 'MiB') * MIB,
     batchRows: readNumber(env, 'WEIR_BATCH_ROWS', 8192, 1, 65536, 'rows'),
     detect: readSwitch(env, 'WEIR_DETECT'),
     spoolDir: readSpoolDir(env, dataDir),
