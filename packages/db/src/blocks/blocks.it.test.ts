@@ -313,7 +313,34 @@ describe.each(testEngines())('the block path in %s', (engine) => {
     expect(asked.state).toBe('pending_approval')
   })
 
+  it('is not proven by exporters that never saw such traffic; what the device counts proves it', async () => {
+    const asked = await ask({ src: '198.51.100.77/32' }, fresh(OPERATOR), { ttlSeconds: 60 })
+    const { pool } = database
+    const look = async () => {
+      const work = (await blocksToEnforce(pool)).find((one) => one.block.id === asked.id) ?? expect.fail('it is not to be enforced')
+      await proveBlock(pool, work, { graceMs: 0, quietMs: 1_000 }, new Date(Date.now() + 5_000))
+      return block(pool, asked.id, null)
+    }
+    await beginApply(pool, asked.id)
+    await deviceAnswered(pool, asked.id, 'edge', { ok: true })
+    await pool.query(`update exporter set last_seen = now() + interval '5 seconds'`)
+    for (let i = 0; i < 2; i++) {
+      const unproven = await look()
+      expect(unproven).toMatchObject({ state: 'enforced', proof: { by: null } })
+      expect(unproven.proof.note).toContain('saw no such traffic')
+    }
+    await deviceSeen(pool, asked.id, 'edge', { packets: 5, bytes: 500 })
+    expect(await look()).toMatchObject({ state: 'verified', proof: { by: 'counters' } })
+    await pool.query('update exporter set last_seen = now()')
+    await pool.query(`update block set expires_at = now() where id = $1`, [asked.id])
+    await beginExpire(pool, asked.id)
+    await deviceRemoved(pool, asked.id, 'edge', { ok: true })
+  })
+
   it('goes from applying to verified to leaking to expired, each step recorded', async () => {
+    await write([
+      { src: '198.51.100.47', dst: VICTIM, proto: 17, srcPort: 53, dstPort: 9, bytes: 500, packets: 1, atMs: Date.now() - 60_000 },
+    ])
     const asked = await ask({ src: '198.51.100.47/32' }, fresh(OPERATOR), { ttlSeconds: 60 })
     const { pool } = database
     const work = async () => {

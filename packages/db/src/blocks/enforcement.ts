@@ -409,11 +409,16 @@ const READ_AGAIN_MS = 15 * 60_000
 const FOLD_AFTER_MS = 30 * 60_000
 /** Exporters that say nothing for this long after the proof could have been are no witnesses. */
 const SILENT_MS = 60_000
+/** Traffic that the exporters behind a device did not see for this long before a block is none whose absence they could witness. */
+const BEFORE_MS = 3_600_000
+const UNWITNESSED =
+  'The exporters behind its devices saw no such traffic in the hour before: that they see none now proves nothing. What a device counts will.'
 
 /**
  * Look at the flows that exporters behind the devices report since enforcement, and move the block: matched traffic makes it `leaking`, its
- * absence (while an exporter is alive) makes it `verified`; the device's own counters do where no exporter can speak. A limit lets traffic
- * through by intent, so that only counters speak for it. Writes only what is new. Gives true when matched traffic was seen just now.
+ * absence makes it `verified` while an exporter is alive that had seen such traffic before; the device's own counters do where no exporter
+ * can speak. A limit lets traffic through by intent, so that only counters speak for it. Writes only what is new. Gives true when matched
+ * traffic was seen just now.
  */
 export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings, now = new Date()): Promise<boolean> {
   const { block, devices } = work
@@ -437,9 +442,17 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
   const quiet = now.getTime() - Math.max(since.getTime(), last) >= settings.quietMs
   const missing = devices.some((one) => one.state !== 'applied' && one.state !== 'manual')
   const alive = rows[0]?.alive === true
-  const byFlows = alive && quiet && watched
-  // A device's word for itself counts where nobody else can speak: no exporter is known behind it, or none was heard for long.
-  const silent = !watched || (!alive && now.getTime() - since.getTime() > settings.quietMs + SILENT_MS)
+  const absent = alive && quiet && watched
+  // Looked at once, when it decides: the hour before does not change any more. A leak shows as well that they see it.
+  const witnessed =
+    block.leaks.length > 0 ||
+    seen.length > 0 ||
+    block.witnessed ||
+    (absent && block.witnessed === null && (await seenBefore(pool, work, exporters, start)))
+  const byFlows = absent && witnessed
+  // A device's word for itself counts where nobody else can speak: no exporter is known behind it, none was heard for long, or those that
+  // are heard never saw such traffic.
+  const silent = !watched || (absent && !witnessed) || (!alive && now.getTime() - since.getTime() > settings.quietMs + SILENT_MS)
   const by = byFlows ? 'flows' : counted && silent ? 'counters' : null
   const leaking = recent.length > 0 && !quiet
   const next = leaking ? 'leaking' : missing || by === null ? block.state : 'verified'
@@ -454,7 +467,9 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
         ? 'Matched traffic still passes.'
         : next === 'leaking'
           ? block.proof_note
-          : null
+          : absent && !witnessed
+            ? UNWITNESSED
+            : null
   const fold = watched && now.getTime() - from.getTime() > FOLD_AFTER_MS ? new Date(now.getTime() - READ_AGAIN_MS) : null
   const first = all.length > 0 && block.leaks.length === 0
   if (next === block.state && !better && note === block.proof_note && fold === null && JSON.stringify(all) === JSON.stringify(block.leaks))
@@ -466,8 +481,8 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
     if (now_.state !== block.state || now_.proof_since?.getTime() !== since.getTime()) return
     await client.query(
       `update block set leaked_bytes = $2, leaks = $3, proof_note = $4, leak_base = coalesce($5, leak_base),
-         leak_base_until = coalesce($6, leak_base_until) where id = $1`,
-      [block.id, bytes, JSON.stringify(all), note, base === null ? null : JSON.stringify(base), fold],
+         leak_base_until = coalesce($6, leak_base_until), witnessed = case when $7 then $8 else witnessed end where id = $1`,
+      [block.id, bytes, JSON.stringify(all), note, base === null ? null : JSON.stringify(base), fold, absent, witnessed],
     )
     if (next === block.state && !first && !better) return
     if (next !== block.state || better)
@@ -494,6 +509,17 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
   return leaking
 }
 
+/** Whether the exporters saw traffic that the block matches, behind its devices, in the hour before `start`. */
+async function seenBefore(pool: Pool, { block, devices }: Work, exporters: readonly number[], start: Date): Promise<boolean> {
+  const p = new Parameters()
+  const { rows } = await pool.query<{ seen: boolean }>(
+    `select exists (select from flow where time > ${p.addTime(start.getTime() - BEFORE_MS)} and time <= ${p.addTime(start.getTime())}
+       and event_kind is null and ${passedSql(devices, exporters, p)} and ${matchSql(block.intent.match, p)}) as seen`,
+    p.values,
+  )
+  return rows[0]?.seen === true
+}
+
 /** Sums by exporter and interface, most octets first. */
 function together(base: readonly StoredLeak[], seen: readonly Leak[]): StoredLeak[] {
   const sums = new Map<string, StoredLeak>()
@@ -507,17 +533,8 @@ function together(base: readonly StoredLeak[], seen: readonly Leak[]): StoredLea
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes || (a.exporter < b.exporter ? -1 : 1))
 }
 
-/** `time` after `from` and up to `to`; of a flow's octets only the part after `start` (and `fresh`) counts. */
-async function leaksOf(
-  pool: Pool,
-  { block, devices }: Work,
-  exporters: readonly number[],
-  at: { start: Date; from: Date; fresh: Date; to: Date | null },
-): Promise<Leak[]> {
-  const p = new Parameters()
-  const time = (moment: Date) => p.addTime(moment.getTime())
-  const part = (moment: string) =>
-    `(case when duration_ms > 0 then greatest(0, least(1, extract(epoch from time - ${moment}) * 1000 / duration_ms)) when time > ${moment} then 1 else 0 end)`
+/** SQL for flows that passed behind the devices, as the exporters say. */
+function passedSql(devices: Work['devices'], exporters: readonly number[], p: Parameters): string {
   // An exporter of which only some interfaces are behind a device says of itself alone what passed it.
   const points = new Map(devices.flatMap(({ device }) => (device.config.points ?? []).map((one) => [one.exporterId, one.interfaces])))
   const whole = exporters.filter((id) => !points.has(id))
@@ -530,15 +547,28 @@ async function leaksOf(
       return [`(exporter_id = ${p.add(id, 'int')} and (out_if = any(${list}) or (coalesce(out_if, 0) = 0 and in_if = any(${list}))))`]
     }),
   ].join(' or ')
+  // What the exporter itself says it dropped has not passed it (RFC 7270, element 89: 10xxxxxx).
+  return `((${behind}) and (forwarding_status is null or (forwarding_status::int >> 6) <> 2))`
+}
+
+/** `time` after `from` and up to `to`; of a flow's octets only the part after `start` (and `fresh`) counts. */
+async function leaksOf(
+  pool: Pool,
+  { block, devices }: Work,
+  exporters: readonly number[],
+  at: { start: Date; from: Date; fresh: Date; to: Date | null },
+): Promise<Leak[]> {
+  const p = new Parameters()
+  const time = (moment: Date) => p.addTime(moment.getTime())
+  const part = (moment: string) =>
+    `(case when duration_ms > 0 then greatest(0, least(1, extract(epoch from time - ${moment}) * 1000 / duration_ms)) when time > ${moment} then 1 else 0 end)`
   const { rows } = await pool.query<Leak>(
     `select coalesce(e.name, host(e.address)) as exporter,
        coalesce(i.name, 'interface ' || f.out_if, 'an unnamed interface') as interface, f.bytes, f.fresh, f.last, f.received
      from (select exporter_id, out_if, sum(weir_scaled(bytes, sampling_rate) * ${part(time(at.start))})::float8 as bytes,
          sum(weir_scaled(bytes, sampling_rate) * ${part(time(at.fresh))})::float8 as fresh, max(time) as last,
          to_timestamp(max(time_received_ns) / 1e9) as received
-       from flow where time > ${time(at.from)}${at.to === null ? '' : ` and time <= ${time(at.to)}`} and event_kind is null and slice is null and (${behind})
-         -- What the exporter itself says it dropped has not passed it (RFC 7270, element 89: 10xxxxxx).
-         and (forwarding_status is null or (forwarding_status::int >> 6) <> 2)
+       from flow where time > ${time(at.from)}${at.to === null ? '' : ` and time <= ${time(at.to)}`} and event_kind is null and slice is null and ${passedSql(devices, exporters, p)}
          and ${matchSql(block.intent.match, p)} group by 1, 2) f
      join exporter e on e.id = f.exporter_id left join interface i on i.exporter_id = f.exporter_id and i.if_index = f.out_if
      where f.bytes > 0 order by f.bytes desc limit 20`,

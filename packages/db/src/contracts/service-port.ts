@@ -17,9 +17,12 @@ const REGISTERED = [
   27017, 27018, 32400, 41641, 50051, 51820, 61613, 61616,
 ]
 
-const KNOWN = new Uint8Array(65536)
-for (let port = 1; port < 1024; port++) KNOWN[port] = 1
-for (const port of REGISTERED) KNOWN[port] = 1
+/** A bit for each port: 8 KiB stay in the fastest cache, where an octet for each would not, and clients' ports are anywhere. */
+const KNOWN = new Uint8Array(8192)
+for (const port of [...Array.from({ length: 1023 }, (_, i) => i + 1), ...REGISTERED])
+  KNOWN[port >>> 3] = (KNOWN[port >>> 3] ?? 0) | (1 << (port & 7))
+
+const known = (port: number): number => ((KNOWN[port >>> 3] ?? 0) >>> (port & 7)) & 1
 
 /**
  * The server side's port of a flow, ABSENT when the protocol has none or neither end said one.
@@ -32,8 +35,8 @@ export function servicePort(proto: number, srcPort: number, dstPort: number): nu
   if (proto !== TCP && proto !== UDP && proto !== SCTP && proto !== DCCP && proto !== UDPLITE) return ABSENT
   if (srcPort <= 0) return dstPort <= 0 ? ABSENT : dstPort
   if (dstPort <= 0) return srcPort
-  const src = KNOWN[srcPort]
-  const dst = KNOWN[dstPort]
+  const src = known(srcPort)
+  const dst = known(dstPort)
   if (src !== dst) return src === 1 ? srcPort : dstPort
   return Math.min(srcPort, dstPort)
 }
