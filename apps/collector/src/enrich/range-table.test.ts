@@ -40,6 +40,15 @@ describe('a table of ranges', () => {
     expect(addresses.filter(wrong)).toEqual([])
   })
 
+  it('knows a first octet that is all one value, and one that only its last address tells apart', () => {
+    const builder = new RangeBuilder([toRange('10.0.0.0/8')])
+    builder.add(0x0b000000, 0, 0x0bffffff, 0, 3)
+    builder.add(0x0c000000, 0, 0x0e000000, 0, 4_200_000_000)
+    const table = builder.table4()
+    const probes = [0x0a000000, 0x0affffff, 0x0b000000, 0x0bfffffe, 0x0bffffff, 0x0c000000, 0x0dffffff, 0x0e000000]
+    expect(probes.map((a) => table.lookup(a))).toEqual([0, 0, 3, 3, 0, 4_200_000_000, 4_200_000_000, 0])
+  })
+
   it('leaves gaps unknown and holds both ends of the space', () => {
     const builder = new RangeBuilder()
     builder.add(0, 0, 256, 0, 7)
