@@ -37,6 +37,21 @@ describe("an exporter's clock", () => {
     expect(meter.correctionMs).toBe(0)
   })
 
+  it('is corrected by the median of the last 31, whatever they are', () => {
+    const sample = fc.oneof(fc.integer({ min: -9_000, max: 9_000 }), fc.constantFrom(-5_000, 5_000, HOUR, -HOUR))
+    fc.assert(
+      fc.property(fc.array(sample, { minLength: 1, maxLength: 100 }), (samples) => {
+        const meter = new SkewMeter()
+        for (const [i, skew] of samples.entries()) {
+          meter.add(NOW + skew, NOW)
+          const sorted = samples.slice(Math.max(0, i - 30), i + 1).sort((a, b) => a - b)
+          const median = sorted[sorted.length >> 1] ?? 0
+          expect(meter.correctionMs).toBe(Math.abs(median) < 5_000 ? 0 : median)
+        }
+      }),
+    )
+  })
+
   it('is followed within 16 datagrams when it is set', () => {
     const meter = meterWith([...new Array<number>(31).fill(HOUR), ...new Array<number>(16).fill(0)])
     expect(meter.correctionMs).toBe(0)

@@ -17,12 +17,18 @@ export const SIGNIFICANT_MS = 5_000
 export class SkewMeter {
   readonly #samples = new Float64Array(SAMPLES)
   #count = 0
+  /** Of the samples, those that would be corrected. */
+  #far = 0
   #median: number | null = null
 
   /** `exportTimeMs` on the exporter's clock (ABSENT when the format has none), `receivedMs` on ours. */
   add(exportTimeMs: number, receivedMs: number): void {
     if (exportTimeMs === ABSENT) return
-    this.#samples[this.#count % SAMPLES] = exportTimeMs - receivedMs
+    const at = this.#count % SAMPLES
+    const sample = exportTimeMs - receivedMs
+    if (this.#count >= SAMPLES && Math.abs(this.#samples[at] ?? 0) >= SIGNIFICANT_MS) this.#far--
+    if (Math.abs(sample) >= SIGNIFICANT_MS) this.#far++
+    this.#samples[at] = sample
     this.#count++
     this.#median = null
   }
@@ -39,6 +45,8 @@ export class SkewMeter {
 
   /** What to subtract from the exporter's stamps: the skew when it is significant, else 0. */
   get correctionMs(): number {
+    // The median of samples of which the lesser half is significant is not. Asked for every datagram: sorting is for clocks that are wrong.
+    if (this.#far * 2 < Math.min(this.#count, SAMPLES)) return 0
     const skew = this.skewMs
     return skew === null || Math.abs(skew) < SIGNIFICANT_MS ? 0 : skew
   }
