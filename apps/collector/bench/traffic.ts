@@ -6,8 +6,11 @@ export interface Traffic {
   datagrams: Buffer[]
   flows: number
   octets: number
-  /** Make the headers say "exported now": clocks are compared with them. */
-  stamp(epochSeconds: number): void
+  /**
+   * Make the headers say "exported now" and count on where the last sending ended (the first `datagrams` of them were sent): clocks are compared with
+   * the one, and by the other the same octets are new datagrams and none that the network delivered twice.
+   */
+  stamp(epochSeconds: number, datagrams?: number): void
 }
 
 /** As real exporters fill 1,500 octets. */
@@ -204,12 +207,20 @@ export function traffic(protocol: Protocol, flows: number, nowMs: number, seed =
     else templated(w, protocol, counted, count, made.flows, datagrams.length, seconds)
     datagrams.push(w.done())
   }
-  const at = protocol === 'ipfix' ? 4 : 8
+  const timeAt = protocol === 'ipfix' ? 4 : 8
+  const sequenceAt = { v5: 16, v9: 12, ipfix: 8, sflow: 16 }[protocol]
+  // v5 and IPFIX count flows, v9 and sFlow datagrams.
+  const units = protocol === 'v5' || protocol === 'ipfix' ? PER_DATAGRAM[protocol] : 1
+  let sent = 0
   return {
     datagrams,
     ...made,
-    stamp: (epochSeconds) => {
-      if (protocol !== 'sflow') for (const datagram of datagrams) datagram.writeUInt32BE(epochSeconds, at)
+    stamp: (epochSeconds, count = datagrams.length) => {
+      for (const [k, datagram] of datagrams.entries()) {
+        if (protocol !== 'sflow') datagram.writeUInt32BE(epochSeconds, timeAt)
+        datagram.writeUInt32BE((sent + k * units) >>> 0, sequenceAt)
+      }
+      sent += Math.min(count * units, made.flows)
     },
   }
 }
