@@ -232,16 +232,28 @@ function reflectionOf(rows: readonly TrafficRow[], victim: string, total: number
 }
 
 /**
- * Limit instead of drop: twice the normal rate of what the rule matches, at least 1 Mbit/s. During the attack the device drops what
- * is above without knowing good from bad, so both lose the same part: 1 − limit / (bad rate + normal rate).
+ * The part of what a limit matches that it stops during the attack, 0 to 1. The device drops what is above without knowing good from bad, so
+ * both lose the same part: 1 − limit / (bad rate + normal rate).
  */
-function limitOf({ rows, badSeconds, normalSeconds }: TrafficSample, match: BlockMatch): Alternative {
-  const all = effectOf([match], rows)
-  const rate = (bytes: number, seconds: number) => (seconds > 0 ? (bytes * 8) / seconds : 0)
-  const normal = rate(all.normalBytes, normalSeconds)
+export function stoppedByLimit(
+  bitsPerSecond: number,
+  hit: Pick<Effect, 'badBytes' | 'normalBytes'>,
+  { badSeconds, normalSeconds }: Pick<TrafficSample, 'badSeconds' | 'normalSeconds'>,
+): number {
+  const offered = bitRate(hit.badBytes, badSeconds) + bitRate(hit.normalBytes, normalSeconds)
+  return offered > bitsPerSecond ? 1 - bitsPerSecond / offered : 0
+}
+
+const bitRate = (bytes: number, seconds: number) => (seconds > 0 ? (bytes * 8) / seconds : 0)
+
+/**
+ * Limit instead of drop: twice the normal rate of what the rule matches, at least 1 Mbit/s.
+ */
+function limitOf(sample: TrafficSample, match: BlockMatch): Alternative {
+  const all = effectOf([match], sample.rows)
+  const normal = bitRate(all.normalBytes, sample.normalSeconds)
   const bitsPerSecond = Math.min(MAX_BITS_PER_SECOND, Math.max(FLOOR_BITS_PER_SECOND, Math.ceil((normal * 2) / 1000) * 1000))
-  const offered = rate(all.badBytes, badSeconds) + normal
-  const lost = offered > bitsPerSecond ? 1 - bitsPerSecond / offered : 0
+  const lost = stoppedByLimit(bitsPerSecond, all, sample)
   const effect: Effect = {
     badBytes: all.badBytes * lost,
     badPackets: all.badPackets * lost,

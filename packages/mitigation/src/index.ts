@@ -14,9 +14,11 @@ export {
   type AlternativeKind,
   alternatives,
   type Effect,
+  ENOUGH,
   effectOf,
   hitRows,
   hits,
+  stoppedByLimit,
   type TrafficRow,
   type TrafficSample,
 } from './alternatives.ts'

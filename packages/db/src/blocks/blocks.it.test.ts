@@ -176,7 +176,7 @@ describe.each(testEngines())('the block path in %s', (engine) => {
         SimulateBody.parse({ match: { ...none, ...match }, devices: ['edge'], window: WINDOW, days: 1 }),
         OPERATOR,
         new Date(),
-        most,
+        { flowsMost: most },
       )
     for (const match of [
       { dst: `${VICTIM}/32` },
@@ -219,6 +219,28 @@ describe.each(testEngines())('the block path in %s', (engine) => {
     expect(best?.normalShare).toBe(0)
     expect(got.previews[0]?.apply).toContain('add element inet weir')
     expect(got.verdict.decision).toBe('needs_second_person')
+  })
+
+  it('says of each way what it would hit of all flows, also when there were too many kinds to choose it from', async () => {
+    const ask = (match: Partial<BlockMatch>, limits = {}) =>
+      simulateBlock(
+        database.pool,
+        SimulateBody.parse({ match: { ...none, ...match }, devices: ['edge'], window: WINDOW, days: 1 }),
+        OPERATOR,
+        new Date(),
+        limits,
+      )
+    const { alternatives } = await ask({ dst: `${VICTIM}/32` }, { kindsMost: 2 })
+    const rules = alternatives.slice(1).filter(({ matches, action }) => matches.length === 1 && action.kind === 'drop')
+    expect(rules.length).toBeGreaterThan(1)
+    for (const { matches, badShare, normalShare, kind } of rules) {
+      const [alone] = (await ask({ dst: `${VICTIM}/32` }, {})).alternatives.filter((one) => one.kind === kind)
+      const asked = await ask(matches[0] ?? {})
+      // The bad traffic of a rule is that of its own target: only where that is the victim are the two the same.
+      if (matches[0]?.dst === `${VICTIM}/32`) expect(badShare).toBeCloseTo(asked.bad.share, 9)
+      expect(normalShare).toBeCloseTo(asked.normal.share, 9)
+      if (alone !== undefined && JSON.stringify(alone.matches) === JSON.stringify(matches)) expect(badShare).toBeCloseTo(alone.badShare, 9)
+    }
   })
 
   it('lets a second person approve, and nobody else', async () => {

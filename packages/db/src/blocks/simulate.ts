@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import {
+  type Alternative,
   alternatives,
   type BlockAction,
   type BlockIntent,
   type BlockMatch,
   describeIntent,
   dialects,
+  ENOUGH,
   effectOf,
   freeSlot,
   judge,
   parseIntent,
+  stoppedByLimit,
   type TrafficRow,
 } from '@weir/mitigation'
 import { appendAudit, inTransaction } from '../commands/audit.ts'
@@ -28,7 +31,7 @@ import { type DeviceRow, devicesNamed, placedOn } from './store.ts'
 
 const DAY_MS = 86_400_000
 /** Kinds of flows that the alternatives are chosen from; beyond it the lightest are left out of the choice, never out of the sums. */
-const ROWS_MOST = 20_000
+const KINDS_MOST = 20_000
 const COLLATERAL_MOST = 200
 /** Flows that are read one by one for one answer, at about a million a second; normal time beyond is read from sums by the hour. */
 const FLOWS_MOST = 3_000_000
@@ -72,7 +75,7 @@ export async function simulateBlock(
   asked: SimulateBody,
   by: AuditActor,
   now = new Date(),
-  flowsMost = FLOWS_MOST,
+  { flowsMost = FLOWS_MOST, kindsMost = KINDS_MOST } = {},
 ): Promise<Simulation> {
   const id = newId('sim')
   const intent = readIntent({
@@ -98,13 +101,20 @@ export async function simulateBlock(
       const window = windowOf(asked, anomaly, now)
       const history = { from: new Date(Math.min(now.getTime() - asked.days * DAY_MS, window?.from.getTime() ?? Infinity)), to: now }
       const cut = await rawBegins(client, history, window, flowsMost)
-      const measured = await measure(client, intent, { from: cut ?? history.from, to: history.to }, window, anomaly)
+      const single = { from: cut ?? history.from, to: history.to }
+      const measured = await measure(client, intent, single, window, anomaly, kindsMost)
       const raw = { normal: { ...measured.normal.total } }
       if (cut !== null) await addRollup(client, intent, { from: history.from, to: cut }, measured)
       const seconds = {
         bad: window === null ? 0 : (window.to.getTime() - window.from.getTime()) / 1000,
         all: (history.to.getTime() - Math.max((cut ?? history.from).getTime(), measured.rawFrom?.getTime() ?? history.to.getTime())) / 1000,
       }
+      const spans = { badSeconds: seconds.bad, normalSeconds: Math.max(0, seconds.all - seconds.bad) }
+      const found = alternatives({ rows: measured.rows, ...spans, victim: anomaly?.target ?? null })
+      const reaches =
+        measured.rows.length < kindsMost
+          ? found.map(({ matches }) => effectOf(matches, measured.rows))
+          : await reachesOf(client, parts(intent, single, window, anomaly), found)
       const normalShare = share(measured.normal.hit.bytes, measured.normal.total.bytes)
       const requester = { id: actorText(by), role: by.role ?? ('viewer' as const) }
       // Without any stored normal traffic nothing can be said of the collateral.
@@ -130,7 +140,7 @@ export async function simulateBlock(
         normal: { ...measured.normal, share: normalShare, pairs: measured.pairs },
         collateral: measured.collateral,
         strip: measured.strip,
-        alternatives: choices(intent, measured, raw.normal, anomaly, { bad: seconds.bad, normal: Math.max(0, seconds.all - seconds.bad) }),
+        alternatives: choices(intent, measured, raw.normal, found, reaches, spans),
         verdict,
         previews: await previews(client, intent, devices),
       }
@@ -228,6 +238,7 @@ async function measure(
   history: { from: Date; to: Date },
   window: { from: Date; to: Date } | null,
   anomaly: AnomalyFacts | null,
+  kindsMost: number,
 ): Promise<Measured> {
   const all = parts(intent, history, window, anomaly)
   const { rows: totals } = await client.query<SumRow & { first: Date }>(
@@ -247,7 +258,7 @@ async function measure(
     bad: { total: sum(true, null), hit: sum(true, true) },
     normal: { total: sum(false, null), hit: sum(false, true) },
     ...(await gather(client, parts(intent, history, window, anomaly), intent)),
-    rows: window === null ? [] : await sample(client, parts(intent, history, window, anomaly)),
+    rows: window === null ? [] : await sample(client, parts(intent, history, window, anomaly), kindsMost),
   }
 }
 
@@ -381,7 +392,7 @@ async function collateralOf(client: PoolClient, intent: BlockIntent): Promise<Co
 }
 
 /** Kinds of traffic to choose alternatives from: all that was bad, and the normal traffic of the same networks, which is all a choice can hit. */
-async function sample(client: PoolClient, part: ReturnType<typeof parts>): Promise<TrafficRow[]> {
+async function sample(client: PoolClient, part: ReturnType<typeof parts>, kindsMost: number): Promise<TrafficRow[]> {
   const net = (side: string) => `network(set_masklen(${side}, case family(${side}) when 4 then 24 else 48 end))`
   const [within, inWindow, scope] = [part.within(), part.inWindow(), part.scope()]
   const sum = (column: string, bad: string) => `coalesce(sum(weir_scaled(${column}, sampling_rate)) filter (where ${bad}), 0)::float8`
@@ -393,7 +404,7 @@ async function sample(client: PoolClient, part: ReturnType<typeof parts>): Promi
        ${sum('bytes', `not ${inWindow}`)} as "normalBytes", ${sum('packets', `not ${inWindow}`)} as "normalPackets"
      from flow where ${within} and src_addr is not null and dst_addr is not null and ((${inWindow} and ${scope})
        or (not ${inWindow} and (${net('src_addr')} in (select src_net from bad) or ${net('dst_addr')} in (select dst_net from bad))))
-     group by src_addr, dst_addr, proto, src_port, dst_port order by 7 desc, 9 desc limit ${ROWS_MOST}`,
+     group by src_addr, dst_addr, proto, src_port, dst_port order by 7 desc, 9 desc limit ${kindsMost}`,
     part.p.values,
   )
   return rows
@@ -413,18 +424,41 @@ export function shapeOf(match: BlockMatch): Simulation['match'] {
   }
 }
 
+/** Octets that rules with these matches hit together. */
+interface Reach {
+  badBytes: number
+  normalBytes: number
+}
+
+/** What each choice hits of all flows: where there were more kinds of traffic than a choice is made from, those left out count here. */
+async function reachesOf(client: PoolClient, part: ReturnType<typeof parts>, found: readonly Alternative[]): Promise<Reach[]> {
+  if (found.length === 0) return []
+  const [within, inWindow, scope] = [part.within(), part.inWindow(), part.scope()]
+  const sums = found.map(({ matches }, i) => {
+    const hit = `(${matches.map((match) => matchSql(match, part.p)).join(' or ')})`
+    const sum = (when: string) => `coalesce(sum(octets) filter (where ${when}), 0)::float8`
+    return `${sum(`bad and ${hit}`)} as bad_${i}, ${sum(`not bad and ${hit}`)} as normal_${i}`
+  })
+  const { rows } = await client.query<Record<string, number>>(
+    `select ${sums.join(', ')} from (select *, ${inWindow} as bad, weir_scaled(bytes, sampling_rate) as octets
+       from flow where ${within} and (not ${inWindow} or ${scope})) f`,
+    part.p.values,
+  )
+  return found.map((_, i) => ({ badBytes: rows[0]?.[`bad_${i}`] ?? 0, normalBytes: rows[0]?.[`normal_${i}`] ?? 0 }))
+}
+
 /**
- * What was asked for, and every other way; shares are of all bad and all normal traffic, not of the sample. Those of the others are of the part
- * of normal time that was read flow by flow (`rawNormal`): what rules with ports would hit is known there exactly.
+ * What was asked for, and every other way; shares are of all bad and all normal traffic, not of the kinds they were chosen from. Those of the
+ * others are of the part of normal time that was read flow by flow (`rawNormal`): what rules with ports would hit is known there exactly.
  */
 function choices(
   intent: BlockIntent,
-  measured: Measured,
+  { bad, normal }: Measured,
   rawNormal: TrafficSums,
-  anomaly: AnomalyFacts | null,
-  seconds: { bad: number; normal: number },
+  found: readonly Alternative[],
+  reaches: readonly Reach[],
+  spans: { badSeconds: number; normalSeconds: number },
 ): SimulationAlternative[] {
-  const { rows, bad, normal } = measured
   const of = (action: BlockAction, matches: readonly BlockMatch[]) => ({ matches: matches.map(shapeOf), action })
   const asked: SimulationAlternative = {
     kind: 'asked',
@@ -432,20 +466,20 @@ function choices(
     ...of(intent.action, [intent.match]),
     badShare: share(bad.hit.bytes, bad.total.bytes),
     normalShare: share(normal.hit.bytes, normal.total.bytes),
-    sufficient: bad.total.bytes > 0 && bad.hit.bytes >= 0.95 * bad.total.bytes,
+    sufficient: bad.total.bytes > 0 && bad.hit.bytes >= ENOUGH * bad.total.bytes,
   }
-  const found = alternatives({ rows, badSeconds: seconds.bad, normalSeconds: seconds.normal, victim: anomaly?.target ?? null })
-  const others = found.map((one): SimulationAlternative => {
-    // A limit hits a part of what it matches; what it matches is what people must know.
-    const reach = effectOf(one.matches, rows)
-    const badShare = one.action.kind === 'drop' ? share(reach.badBytes, bad.total.bytes) : one.effect.badByteShare
+  const others = found.map((one, i): SimulationAlternative => {
+    const reach = reaches[i] ?? { badBytes: 0, normalBytes: 0 }
+    const stopped = one.action.kind === 'drop' ? 1 : stoppedByLimit(one.action.bitsPerSecond, reach, spans)
+    const badShare = Math.min(1, share(reach.badBytes, bad.total.bytes) * stopped)
     return {
       kind: one.kind,
       title: one.title,
       ...of(one.action, one.matches),
-      badShare: Math.min(1, badShare),
+      badShare,
+      // A limit hits a part of what it matches; what it matches is what people must know.
       normalShare: Math.min(1, share(reach.normalBytes, rawNormal.bytes)),
-      sufficient: one.sufficient,
+      sufficient: badShare >= ENOUGH,
     }
   })
   return [asked, ...others]
