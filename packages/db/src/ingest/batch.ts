@@ -30,8 +30,6 @@ const INT_MAX = 2_147_483_647
 /** A NULL is the length -1. The unused part of the buffer is full of it, so that an absent value costs a step forward and no write. */
 const NULL_OCTET = 0xff
 const NULL_LENGTH = 4
-/** What an earlier batch wrote is cleared in steps of this, just before it is written anew: then its lines are still in the processor's cache. */
-const CLEAR_STEP = 16_384
 const SMALL_MAX = 32_767
 const BIG_MAX = 9_223_372_036_854_775_807n
 
@@ -71,9 +69,6 @@ export class FlowBatch {
   readonly #starts: Int32Array
   #rows = 0
   #at = HEADER
-  /** Octets up to here are those of this batch or ones, and up to there they may be an earlier batch's. */
-  #clear = HEADER
-  #written = HEADER
   #lastDay = -1
   readonly #spread: Spread = { times: [], cuts: [] }
 
@@ -107,7 +102,6 @@ export class FlowBatch {
     const sliced = spreadFlow(flow, context, Math.min(MOST_SLICES, this.#rowLimit - 1), this.#spread)
     const room = (1 + sliced) * ROW_MAX + extra.length * 3 + 1 + TRAILER
     if (this.#rows + sliced >= this.#rowLimit || this.#at + room > this.#buffer.length) return false
-    if (this.#at + room > this.#clear && this.#clear < this.#written) this.#clearTo(this.#at + room + CLEAR_STEP)
     const timeMs = context.timeMs
     const type = TYPE_CODES[flow.type]
     if (!(timeMs >= 0 && timeMs <= LAST_MS) || type === undefined || !(context.exporterId >= 0) || !(flow.receivedMs >= 0)) {
@@ -267,8 +261,7 @@ export class FlowBatch {
   /** Empty the batch for the next rows. The buffer stays. */
   reset(): void {
     // The trailer of `payload` is all ones as well.
-    this.#written = Math.max(this.#written, this.#at)
-    this.#clear = HEADER
+    this.#buffer.fill(NULL_OCTET, HEADER, this.#at)
     this.#rows = 0
     this.slices = 0
     this.#at = HEADER
@@ -277,12 +270,6 @@ export class FlowBatch {
     this.minTimeMs = Number.POSITIVE_INFINITY
     this.maxTimeMs = Number.NEGATIVE_INFINITY
     this.days.clear()
-  }
-
-  #clearTo(end: number): void {
-    const to = Math.min(this.#written, end)
-    this.#buffer.fill(NULL_OCTET, this.#clear, to)
-    this.#clear = to
   }
 
   /** The whole COPY stream. A view of the batch's own buffer: valid until the next `append` or `reset`. */
