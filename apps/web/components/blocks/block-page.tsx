@@ -5,7 +5,7 @@ import Link from 'next/link'
 import { useState } from 'react'
 import { useBlock } from '../../data/use-blocks.ts'
 import { useNow } from '../anomalies/use-now.ts'
-import { bytes, clock, count, dateTime, duration, exact, utc } from '../format.ts'
+import { bytes, count, dateTime, duration, exact, utc } from '../format.ts'
 import { OnePage } from '../one-page.tsx'
 import { Ago, Time } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
@@ -23,6 +23,7 @@ import {
   deviceWords,
   inLocalTime,
   isEnded,
+  onDay,
   STATE_WORDS,
   type Stage,
   stages,
@@ -134,13 +135,15 @@ const STAGE_LOOK: Readonly<Record<Stage['state'], { dot: string; said: string; l
 }
 
 function Stages({ list }: { list: readonly Stage[] }) {
+  const now = useNow(60_000)
+  const day = now === 0 ? null : now
   return (
     <ol aria-label="Life of this block" className="grid gap-x-2 gap-y-2 sm:grid-cols-5">
       {list.map((stage, index) => {
         const look = STAGE_LOOK[stage.state]
         return (
           <li key={stage.key} className="flex gap-2.5 sm:flex-col sm:gap-1.5">
-            <span aria-hidden className="flex items-center gap-2 max-sm:pt-1">
+            <span aria-hidden className="flex items-center gap-2 max-sm:h-5 max-sm:self-start">
               <span className={cn('size-3 shrink-0 rounded-full border-2', look.dot)} />
               {index === list.length - 1 ? null : (
                 <span className={cn('hidden h-px flex-1 sm:block', stage.state === 'done' ? 'bg-ok' : 'bg-border-strong')} />
@@ -153,7 +156,7 @@ function Stages({ list }: { list: readonly Stage[] }) {
               </span>
               <span className="block text-[12px] text-muted">
                 {stage.note === null ? null : `${stage.note}${stage.at === null ? '' : ', '}`}
-                {stage.at === null ? null : <Time at={stage.at} text={clock(stage.at)} />}
+                {stage.at === null ? null : <Time at={stage.at} text={onDay(stage.at, day)} />}
               </span>
             </span>
           </li>
@@ -223,13 +226,14 @@ function Devices({ block }: { block: Block }) {
           return (
             <li key={device.deviceId} className="flex flex-col gap-3 px-4 py-3">
               <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
-                <StateDot tone={tone}>
+                <StateDot tone={tone} wrap>
                   <span className="font-medium">{device.name}</span> {word}
                 </StateDot>
                 <span className="text-[12.5px] text-muted">{TRANSPORT_NAMES[device.transport] ?? device.transport}</span>
                 {device.packets === null ? null : (
                   <span title="The device’s own counters of this rule">
-                    {count(device.packets)} packets, {bytes(device.bytes)} <span className="text-muted">stopped</span>
+                    {count(device.packets)} {device.packets === 1 ? 'packet' : 'packets'}, {bytes(device.bytes)}{' '}
+                    <span className="text-muted">stopped</span>
                   </span>
                 )}
                 {device.seenAt === null ? null : (

@@ -157,7 +157,7 @@ function Row({ block, now }: { block: BlockSummary; now: number }) {
             {block.reason}”
           </p>
         </div>
-        <div className="flex flex-col gap-1 md:w-56 md:items-end">
+        <div className="flex flex-col gap-1 md:w-72 md:items-end">
           <span className="text-[12.5px]" suppressHydrationWarning>
             {ended ? (
               <>
@@ -170,7 +170,7 @@ function Row({ block, now }: { block: BlockSummary; now: number }) {
               timeLeft(block, now)
             )}
           </span>
-          {ended || over === null ? null : (
+          {ended || over === null || block.state === 'withdrawing' ? null : (
             <span aria-hidden className="h-1 w-full max-w-40 overflow-hidden rounded-full bg-border">
               <span className="block h-full bg-accent" style={{ width: `${(1 - over) * 100}%` }} />
             </span>

@@ -20,6 +20,8 @@ export function Impact({ simulation }: { simulation: Simulation }) {
   const from = Date.parse(history.from)
   const to = Date.parse(history.to)
   const week = useMemo(() => weekIn(simulation.strip, -new Date().getTimezoneOffset()), [simulation.strip])
+  // Without a single flow of normal time, that nothing of it would have been hit says nothing.
+  const compared = normal.total.flows > 0
   const zone = week.local ? Intl.DateTimeFormat().resolvedOptions().timeZone : 'UTC'
   return (
     <Box
@@ -39,12 +41,12 @@ export function Impact({ simulation }: { simulation: Simulation }) {
           />
           <Figure
             name="Of normal traffic"
-            value={share(normal.share)}
-            note={normal.hit.bytes === 0 ? 'nothing' : `${bytes(normal.hit.bytes)} lost`}
+            value={compared ? share(normal.share) : '–'}
+            note={!compared ? 'none is stored' : normal.hit.bytes === 0 ? 'nothing' : `${bytes(normal.hit.bytes)} lost`}
             tone={normal.share > 0.01 ? 'critical' : normal.hit.bytes > 0 ? 'warn' : undefined}
           />
-          <Figure name="Normal flows" value={count(normal.hit.flows)} note="would be lost" />
-          <Figure name="Normal pairs" value={count(normal.pairs)} note="of hosts cut off" />
+          <Figure name="Normal flows" value={compared ? count(normal.hit.flows) : '–'} note={compared ? 'would be lost' : 'not known'} />
+          <Figure name="Normal pairs" value={compared ? count(normal.pairs) : '–'} note={compared ? 'of hosts cut off' : 'not known'} />
         </dl>
         <div className="min-w-0">
           <table className="w-full border-collapse text-[13px]">
@@ -86,7 +88,7 @@ export function Impact({ simulation }: { simulation: Simulation }) {
                   <td className={cell}>{bytes(part.hit.bytes)}</td>
                   <td className={cn(cell, 'max-sm:hidden')}>{count(part.hit.packets)}</td>
                   <td className={cn(cell, 'max-sm:hidden')}>{count(part.hit.flows)}</td>
-                  <td className={cell}>{share(part.share)}</td>
+                  <td className={cell}>{part.total.flows === 0 ? '–' : share(part.share)}</td>
                 </tr>
               ))}
             </tbody>
@@ -104,12 +106,21 @@ export function Impact({ simulation }: { simulation: Simulation }) {
           <p className="border-warn/60 border-l-2 pl-3 text-[13px]">
             No flow of this time is stored. That nothing would have been hit says nothing then.
           </p>
+        ) : compared ? null : (
+          <p className="border-warn/60 border-l-2 pl-3 text-[13px]">
+            All stored traffic of this time belongs to the attack: there is no normal traffic to hold the rule against, so whom it would cut
+            off is not known.
+          </p>
+        )}
+        {compared ? (
+          <>
+            <Collateral rows={simulation.collateral} />
+            <div>
+              <h3 className="mb-1.5 font-medium text-[12px] text-muted">When normal traffic would have been hit</h3>
+              <WeekStrip hours={week.hours} zone={zone} />
+            </div>
+          </>
         ) : null}
-        <Collateral rows={simulation.collateral} />
-        <div>
-          <h3 className="mb-1.5 font-medium text-[12px] text-muted">When normal traffic would have been hit</h3>
-          <WeekStrip hours={week.hours} zone={zone} />
-        </div>
       </div>
     </Box>
   )
@@ -232,7 +243,7 @@ export function Alternatives({
             </p>
             <div className="grid grid-cols-2 gap-4 sm:contents">
               <Bar label="of the attack" value={one.badShare} tone="bg-ok" />
-              <Bar label="of normal traffic" value={one.normalShare} tone="bg-critical" />
+              <Bar label="of normal traffic" value={simulation.normal.total.flows === 0 ? null : one.normalShare} tone="bg-critical" />
             </div>
             {one.kind === 'asked' ? (
               <span className="text-[12.5px] text-muted sm:text-right">this rule</span>
@@ -253,14 +264,15 @@ export function Alternatives({
   )
 }
 
-function Bar({ label, value, tone }: { label: string; value: number; tone: string }) {
+/** `value` null: not known. */
+function Bar({ label, value, tone }: { label: string; value: number | null; tone: string }) {
   return (
     <div className="min-w-0">
       <p className="flex items-baseline gap-1.5 whitespace-nowrap">
         <span className="font-medium">{share(value)}</span> <span className="text-[12px] text-muted">{label}</span>
       </p>
       <span aria-hidden className="mt-1 block h-1 overflow-hidden rounded-full bg-border">
-        <span className={cn('block h-full', tone)} style={{ width: `${Math.min(100, Math.max(0, value * 100))}%` }} />
+        <span className={cn('block h-full', tone)} style={{ width: `${Math.min(100, Math.max(0, (value ?? 0) * 100))}%` }} />
       </span>
     </div>
   )

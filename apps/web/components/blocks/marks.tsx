@@ -43,11 +43,9 @@ export function DeviceMark({
 }) {
   const { word, tone } = deviceWords(state, block)
   return (
-    <span className="min-w-0 text-[12.5px]" title={error ?? undefined}>
-      <StateDot tone={tone}>
-        <span className="truncate">
-          {name} <span className="text-muted">{word}</span>
-        </span>
+    <span className="min-w-0 max-w-full text-[12.5px]" title={error ?? undefined}>
+      <StateDot tone={tone} wrap>
+        {name} <span className="text-muted">{word}</span>
       </StateDot>
     </span>
   )

@@ -8,7 +8,7 @@ import {
   type GuardVerdict,
   LIVE_BLOCK_STATES,
 } from '@weir/db/contracts'
-import { dateTime, duration } from '../format.ts'
+import { clock, dateMinute, dateTime, duration } from '../format.ts'
 
 /** What the screens of blocks are made of. Pure. */
 
@@ -43,7 +43,9 @@ export const DEVICE_WORDS: Readonly<Record<DeviceState, { word: string; tone: 'o
 /** What a device does with the rule. One that is served by hand is not to be served before the block may be: nobody should paste early. */
 export const deviceWords = (state: DeviceState, block: BlockState): (typeof DEVICE_WORDS)[DeviceState] =>
   state !== 'manual'
-    ? DEVICE_WORDS[state]
+    ? state === 'waiting' && isEnded(block)
+      ? { word: 'never got it', tone: 'neutral' }
+      : DEVICE_WORDS[state]
     : PENDING_STATES.includes(block)
       ? { word: 'by hand, once approved', tone: 'neutral' }
       : isEnded(block)
@@ -84,9 +86,14 @@ export function byUrgency(a: BlockSummary, b: BlockSummary): number {
 /** How long it still holds at `now`: '42 min left', or what it waits for. */
 export function timeLeft(block: Pick<BlockSummary, 'state' | 'expiresAt' | 'ttlSeconds'>, now: number): string {
   if (block.expiresAt === null || block.state === 'pending_approval') return `${duration(block.ttlSeconds)} once in force`
+  if (block.state === 'withdrawing') return 'until the devices have dropped it'
   const seconds = (Date.parse(block.expiresAt) - now) / 1000
   return seconds <= 0 ? 'ending now' : `${duration(seconds < 60 ? Math.ceil(seconds) : seconds)} left`
 }
+
+/** An instant as short as it is clear: the time alone on the day of `now`, else with its date. `now` null: not known yet. */
+export const onDay = (at: number, now: number | null): string =>
+  now !== null && dateTime(at).slice(0, 10) === dateTime(now).slice(0, 10) ? clock(at) : dateMinute(at)
 
 /** Share of its time that is over, 0 to 1; null before it is in force. */
 export function shareOver(block: Pick<BlockSummary, 'expiresAt' | 'ttlSeconds'>, now: number): number | null {
@@ -122,7 +129,7 @@ export function stages(
         : state === 'pending_approval'
           ? 'now'
           : block.approver !== null || alone
-            ? ended && !applied && block.approver === null
+            ? ended && !applied && block.approver === null && state !== 'failed'
               ? 'skipped'
               : 'done'
             : 'skipped',
@@ -169,9 +176,17 @@ export function stages(
   }
   const over: Stage = {
     key: 'ended',
-    label: state === 'withdrawn' || state === 'withdrawing' ? 'Withdrawn' : state === 'failed' || state === 'refused' ? 'Over' : 'Expires',
+    label:
+      state === 'withdrawing'
+        ? 'Being removed'
+        : state === 'withdrawn'
+          ? 'Withdrawn'
+          : state === 'failed' || state === 'refused'
+            ? 'Over'
+            : 'Expires',
     state: ended ? 'done' : state === 'withdrawing' ? 'now' : 'todo',
-    at: ended ? at(block.endedAt) : at(block.expiresAt),
+    // While it is being removed nobody knows when that is done; an expiry that is still ahead would be the wrong time.
+    at: ended ? at(block.endedAt) : state === 'withdrawing' ? null : at(block.expiresAt),
     note: null,
   }
   if (state === 'expired') over.label = 'Expired'

@@ -82,6 +82,8 @@ function Words({ block }: { block: Block }) {
       ) : (
         'Nothing to prove before it is in force.'
       )
+    ) : isEnded(state) || state === 'withdrawing' ? (
+      'It was in force, and nothing has proven that it worked.'
     ) : (
       'In force. The proof needs a full export interval of the exporters behind it.'
     )

@@ -59,13 +59,15 @@ export function WeekStrip({ hours, zone }: { hours: readonly number[]; zone: str
       </div>
       <p className="mt-1.5 flex flex-wrap items-center gap-x-3 gap-y-1 text-[12px] text-muted">
         <span>{zone}</span>
-        <span className="inline-flex items-center gap-1">
-          none
-          {FILL.map((fill) => (
-            <span key={fill} aria-hidden className={cn('size-3 rounded-[2px]', fill)} />
-          ))}
-          {bytes(peak)} in one hour
-        </span>
+        {peak === 0 ? null : (
+          <span className="inline-flex items-center gap-1">
+            none
+            {FILL.map((fill) => (
+              <span key={fill} aria-hidden className={cn('size-3 rounded-[2px]', fill)} />
+            ))}
+            {bytes(peak)} in one hour
+          </span>
+        )}
       </p>
     </figure>
   )

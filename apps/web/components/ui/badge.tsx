@@ -23,13 +23,21 @@ export function Badge({ className, tone, ...props }: ComponentProps<'span'> & Va
   return <span className={cn(style({ tone }), className)} {...props} />
 }
 
-/** State as a dot and a word, so that it does not depend on colour. */
-export function StateDot({ tone, children }: { tone: 'ok' | 'warn' | 'critical' | 'neutral'; children: React.ReactNode }) {
+/** State as a dot and a word, so that it does not depend on colour. `wrap`: where the words may be more than a line is wide. */
+export function StateDot({
+  tone,
+  wrap = false,
+  children,
+}: {
+  tone: 'ok' | 'warn' | 'critical' | 'neutral'
+  wrap?: boolean
+  children: React.ReactNode
+}) {
   const colour = { ok: 'bg-ok', warn: 'bg-warn', critical: 'bg-critical', neutral: 'bg-muted' }[tone]
   return (
-    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
-      <span aria-hidden className={cn('size-2 rounded-full', colour)} />
-      {children}
+    <span className={cn('inline-flex gap-1.5', wrap ? 'min-w-0 max-w-full items-baseline' : 'items-center whitespace-nowrap')}>
+      <span aria-hidden className={cn('size-2 shrink-0 rounded-full', colour)} />
+      {wrap ? <span className="min-w-0 [overflow-wrap:anywhere]">{children}</span> : children}
     </span>
   )
 }
