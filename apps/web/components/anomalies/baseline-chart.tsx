@@ -5,6 +5,7 @@ import { Area, AreaChart, CartesianGrid, ReferenceArea, ReferenceLine, Responsiv
 import { niceTicks } from '../../data/transform.ts'
 import { timeAxis, valueAxis } from '../charts/axis.ts'
 import { Key } from '../charts/key.tsx'
+import { lonelyDot } from '../charts/lonely-dot.tsx'
 import { dateTime, duration, si, utc } from '../format.ts'
 import { leadingEmpty } from './model.ts'
 import { amount, axisUnit, usual } from './words.ts'
@@ -100,7 +101,7 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
               fillOpacity={0.16}
               isAnimationActive={false}
               connectNulls={false}
-              dot={false}
+              dot={lonelyDot(rows.map((row) => row.value))}
               activeDot={{ r: 3, fill: 'var(--chart-1)', stroke: 'var(--surface)' }}
             />
             {baseline.expected === null ? null : (

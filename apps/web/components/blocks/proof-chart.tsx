@@ -4,6 +4,7 @@ import { Area, AreaChart, CartesianGrid, ReferenceArea, ReferenceLine, Responsiv
 import { niceTicks } from '../../data/transform.ts'
 import { timeAxis, valueAxis } from '../charts/axis.ts'
 import { Key } from '../charts/key.tsx'
+import { lonelyDot } from '../charts/lonely-dot.tsx'
 import { bitsPerSecond, dateTime, duration, si, utc } from '../format.ts'
 import { type ProofPoint, proofSentence } from './proof-sentence.ts'
 
@@ -86,7 +87,7 @@ export function ProofChart({
               fill="var(--chart-1)"
               fillOpacity={0.16}
               isAnimationActive={false}
-              dot={false}
+              dot={lonelyDot(points.map((point) => point.behind))}
               activeDot={{ r: 3, fill: 'var(--chart-1)', stroke: 'var(--surface)' }}
             />
             {enforcedAt === null || enforcedAt < first ? null : (
