@@ -15,11 +15,12 @@ import {
   openCounts,
   openGroups,
   step,
+  suppressionScopes,
   titled,
   withoutRadiation,
 } from '../../apps/web/components/anomalies/model.ts'
 import { DETECTOR_IDS, runbookOf } from '../../apps/web/components/anomalies/runbooks.ts'
-import { amount, axisUnit, partText, timesExpected, usual } from '../../apps/web/components/anomalies/words.ts'
+import { amount, axisUnit, partText, timesExpected, unbroken, usual } from '../../apps/web/components/anomalies/words.ts'
 import { DETECTORS } from '../../packages/detection/src/finding.ts'
 
 const NOW = Date.parse('2026-11-21T00:00:00Z')
@@ -264,5 +265,33 @@ describe('the card', () => {
     }
     expect(runbookOf('constructor').name).toBe('Constructor')
     expect(ANOMALY_STATES).toHaveLength(5)
+  })
+})
+
+describe('what can be kept from being told', () => {
+  it('is offered from the narrowest on, each once, and names no address that is none', () => {
+    const scopes = (over: Partial<AnomalySummary>) =>
+      suppressionScopes(anomaly('a', over)).map(({ detector, address }) => [detector, address])
+    expect(scopes({ actor: '192.0.2.7', target: '10.0.0.1' })).toEqual([
+      ['ddos', '192.0.2.7'],
+      ['ddos', '10.0.0.1'],
+      ['ddos', null],
+      [null, '192.0.2.7'],
+      [null, '10.0.0.1'],
+    ])
+    expect(scopes({ actor: '10.0.0.1', target: '10.0.0.1' })).toEqual([
+      ['ddos', '10.0.0.1'],
+      ['ddos', null],
+      [null, '10.0.0.1'],
+    ])
+    expect(scopes({ actor: null, target: 'edge-1' })).toEqual([['ddos', null]])
+  })
+})
+
+describe('a sentence', () => {
+  it('keeps numbers with their units, and breaks everywhere else', () => {
+    expect(unbroken('99 % of 12 packets/s in 60 s; 38 GB to 10.0.0.1 in 2 hours')).toBe(
+      '99\u00a0% of 12\u00a0packets/s in 60\u00a0s; 38\u00a0GB to 10.0.0.1 in 2 hours',
+    )
   })
 })

@@ -109,13 +109,13 @@ export function useDecide() {
 }
 
 /** What a suppression of this detector and address would have kept from being told: the anomalies of the last 14 days that fit it. */
-export function useWouldHide(what: { detector: string; address: string | null }, enabled: boolean) {
+export function useWouldHide(what: { detector: string | null; address: string | null }, enabled: boolean) {
   return useQuery({
-    queryKey: keys.anomalies.group({ preview: 'suppression', detector: what.detector, address: what.address ?? '' }),
+    queryKey: keys.anomalies.group({ preview: 'suppression', detector: what.detector ?? '', address: what.address ?? '' }),
     queryFn: ({ signal }) =>
       fetchJson<AnomaliesAnswer>(PATH, {
         params: {
-          detector: what.detector,
+          ...(what.detector === null ? {} : { detector: what.detector }),
           ...(what.address === null ? {} : { address: what.address }),
           from: Date.now() - 14 * 86_400_000,
           limit: 1_000,
@@ -131,6 +131,16 @@ export function useSuppressions(options: { enabled?: boolean } = {}) {
     queryKey: keys.suppressions.all,
     queryFn: ({ signal }) => fetchJson<SuppressionsAnswer>('/api/v1/suppressions', { signal }),
     enabled: options.enabled ?? true,
+  })
+}
+
+/** Keep what fits a detector, an address, or both together from being told until a moment. */
+export function useAddSuppression() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (suppression: { detector: string | null; address: string | null; until: string; reason: string }) =>
+      fetchJson<unknown>('/api/v1/suppressions', { method: 'POST', body: suppression }),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.anomalies.all }),
   })
 }
 

@@ -3,7 +3,7 @@ import type { AnomalyAction, AnomalySummary } from '@weir/db/contracts'
 import { BellOff, Check, CircleSlash, LockKeyhole, RotateCcw, ShieldAlert } from 'lucide-react'
 import { useId, useState } from 'react'
 import { toast } from 'sonner'
-import { useDecide, useWouldHide } from '../../data/use-anomalies.ts'
+import { useAddSuppression, useDecide, useWouldHide } from '../../data/use-anomalies.ts'
 import { refused, useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
 import { useProfile } from '../../data/use-profile.ts'
 import { ago, dateTime, exact } from '../format.ts'
@@ -14,12 +14,13 @@ import { fieldStyle, Label } from '../ui/input.tsx'
 import { Select } from '../ui/select.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { SeverityMark } from './marks.tsx'
+import { suppressionScopes } from './model.ts'
 import { detectorName } from './runbooks.ts'
 import { useNow } from './use-now.ts'
 
 const ROLES_THAT_ACT = 'Operators and on-call engineers decide about anomalies.'
 
-type Asked = 'confirm' | 'dismiss' | null
+type Asked = 'confirm' | 'dismiss' | 'suppress' | null
 
 /** What can be done with an anomaly now, by whoever looks. `refusal` says it where the role does not allow it. */
 export function Actions({ anomaly, className }: { anomaly: AnomalySummary; className?: string }) {
@@ -65,6 +66,11 @@ export function Actions({ anomaly, className }: { anomaly: AnomalySummary; class
           <CircleSlash /> Dismiss
         </Button>
       ) : null}
+      {anomaly.suppressed_by === null ? (
+        <Button size="lg" title="Keep the same from being told, without deciding about this one" onClick={() => setAsked('suppress')}>
+          <BellOff /> Suppress
+        </Button>
+      ) : null}
       {can('reopen') ? (
         <Button size="lg" disabled={decide.isPending} onClick={() => simple('reopen', 'Opened again')}>
           <RotateCcw /> Open again
@@ -75,6 +81,8 @@ export function Actions({ anomaly, className }: { anomaly: AnomalySummary; class
           <Confirm anomaly={anomaly} onDone={() => setAsked(null)} />
         ) : asked === 'dismiss' ? (
           <Dismiss anomaly={anomaly} onDone={() => setAsked(null)} />
+        ) : asked === 'suppress' ? (
+          <SuppressForm anomaly={anomaly} onDone={() => setAsked(null)} />
         ) : null}
       </Dialog>
     </div>
@@ -238,8 +246,82 @@ function Dismiss({ anomaly, onDone }: { anomaly: AnomalySummary; onDone: () => v
   )
 }
 
+const FOR_HOURS = SUPPRESS.filter((choice) => choice.hours > 0)
+
+/** Keep what is like this one from being told for a while; what was found stays open and is decided about apart. */
+function SuppressForm({ anomaly, onDone }: { anomaly: AnomalySummary; onDone: () => void }) {
+  const id = useId()
+  const add = useAddSuppression()
+  const now = useNow()
+  const scopes = suppressionScopes(anomaly)
+  const [scope, setScope] = useState(scopes[0]?.value ?? '')
+  const [reason, setReason] = useState('')
+  const [length, setLength] = useState<Suppress>('4h')
+  const hours = SUPPRESS.find((choice) => choice.value === length)?.hours ?? 4
+  const what = scopes.find((choice) => choice.value === scope) ?? scopes[0]
+  if (what === undefined) return null
+  return (
+    <DialogContent
+      title="Suppress"
+      description="What fits is kept and counted, and told to nobody. This one stays as it is: nothing is decided about it."
+      footer={
+        <>
+          <Button onClick={onDone}>Cancel</Button>
+          <Button
+            variant="primary"
+            disabled={add.isPending || reason.trim() === ''}
+            onClick={() =>
+              add.mutate(
+                {
+                  detector: what.detector,
+                  address: what.address,
+                  until: new Date(Date.now() + hours * 3_600_000).toISOString(),
+                  reason: reason.trim(),
+                },
+                {
+                  onSuccess: () => {
+                    toast('Suppressed', { description: 'It is listed under “Suppressions”, where it can be ended early.' })
+                    onDone()
+                  },
+                },
+              )
+            }
+          >
+            Suppress
+          </Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        <div className="grid gap-3 sm:grid-cols-[minmax(0,1fr)_auto]">
+          <div className="grid min-w-0 content-start gap-1">
+            <span className="font-medium text-[12px] text-muted">What is not told</span>
+            <Select label="What is not told" className="w-full" value={what.value} onChange={setScope} options={scopes} />
+          </div>
+          <div className="grid content-start gap-1">
+            <span className="font-medium text-[12px] text-muted">For</span>
+            <Select<Suppress> label="Suppress for" className="max-sm:w-full" value={length} onChange={setLength} options={FOR_HOURS} />
+          </div>
+        </div>
+        <p className="-mt-2 text-[12.5px] text-muted" suppressHydrationWarning>
+          {now === 0 ? '' : `Until ${dateTime(now + hours * 3_600_000)}, then the next one is told as usual.`}
+        </p>
+        <Reason
+          id={`${id}-reason`}
+          label="Why? It stands in the list of suppressions"
+          value={reason}
+          onChange={setReason}
+          placeholder="Load test of the shop, announced by its team."
+        />
+        <WouldHide detector={what.detector} address={what.address} self={anomaly.id} />
+        {add.error === null ? null : <ProblemNote error={add.error} />}
+      </div>
+    </DialogContent>
+  )
+}
+
 /** What such a suppression would have hidden lately: seen before it is made. */
-function WouldHide({ detector, address, self }: { detector: string; address: string | null; self: string }) {
+function WouldHide({ detector, address, self }: { detector: string | null; address: string | null; self: string }) {
   const answer = useWouldHide({ detector, address }, true)
   const now = useNow()
   const others = (answer.data?.anomalies ?? []).filter((one) => one.id !== self)
@@ -247,7 +329,7 @@ function WouldHide({ detector, address, self }: { detector: string; address: str
   return (
     <div className="flex flex-col gap-2 border-border border-t pt-2 text-[13px]">
       <p>
-        Hides <span className="font-medium">{detectorName(detector).toLowerCase()}</span>
+        Hides <span className="font-medium">{detector === null ? 'every kind' : detectorName(detector).toLowerCase()}</span>
         {address === null ? ' of every address' : ' by or at '}
         {address === null ? null : <span className="font-mono text-[12.5px]">{address}</span>}. It is still kept and counted.
       </p>

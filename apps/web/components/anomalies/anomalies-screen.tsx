@@ -38,7 +38,7 @@ import {
 import { DETECTOR_IDS, detectorName, runbookOf } from './runbooks.ts'
 import { inForce, SuppressionsDrawer } from './suppressions.tsx'
 import { useNow } from './use-now.ts'
-import { STATE_NAMES } from './words.ts'
+import { STATE_NAMES, unbroken } from './words.ts'
 
 const KEYS = {
   state: parseAsStringLiteral(STATE_CHOICES).withDefault('open'),
@@ -325,7 +325,7 @@ function Row({ anomaly, now, params, opened, onOpen, inner = false, nested = fal
           >
             <span className="font-medium text-[13px]">{name}</span>
             <span className={cn('mt-0.5 line-clamp-2 text-[13px] [overflow-wrap:anywhere]', quiet ? 'text-muted' : 'text-text')}>
-              {anomaly.sentence}
+              {unbroken(anomaly.sentence)}
             </span>
           </button>
           <span className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-[12px] text-muted">

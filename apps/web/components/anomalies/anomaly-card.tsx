@@ -17,7 +17,7 @@ import { Ends, SeverityMark, StateMark } from './marks.tsx'
 import { explorerQuery, lastedSeconds } from './model.ts'
 import { detectorName, runbookOf } from './runbooks.ts'
 import { useNow } from './use-now.ts'
-import { amount, dimensionName, eventName, partText, statisticName, timesExpected, usual } from './words.ts'
+import { amount, dimensionName, eventName, partText, statisticName, timesExpected, unbroken, usual } from './words.ts'
 
 /** The explanation of one anomaly (N5): what was seen against what is usual, from which parts, how far to trust it, and what to do. */
 export function AnomalyCard({ card, panel = false }: { card: Card; panel?: boolean }) {
@@ -75,10 +75,10 @@ function Head({ card, panel }: { card: Card; panel: boolean }) {
         )}
       </div>
       {panel ? (
-        <p className="max-w-[70ch] text-balance font-semibold text-[17px] leading-6 [overflow-wrap:anywhere]">{card.sentence}</p>
+        <p className="max-w-[70ch] text-balance font-semibold text-[17px] leading-6 [overflow-wrap:anywhere]">{unbroken(card.sentence)}</p>
       ) : (
         <h1 className="max-w-[70ch] text-balance font-semibold text-[20px] leading-7 tracking-tight [overflow-wrap:anywhere] max-sm:text-[18px]">
-          {card.sentence}
+          {unbroken(card.sentence)}
         </h1>
       )}
       <dl className="flex flex-wrap gap-x-6 gap-y-1.5 text-[13px]">

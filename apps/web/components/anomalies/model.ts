@@ -9,6 +9,7 @@ import {
   type Severity,
 } from '@weir/db/contracts'
 import { nanosToMillis } from '../format.ts'
+import { detectorName } from './runbooks.ts'
 
 /** What lists of anomalies are made of. Pure. */
 
@@ -52,6 +53,24 @@ export function listParams(filter: ListFilter, now: number): Record<string, stri
     ...(severities.length === 0 ? {} : { severity: severities.join(',') }),
     ...(filter.detector === '' ? {} : { detector: filter.detector }),
   }
+}
+
+/** What can be kept from being told, from an anomaly on: the narrowest first. A network, as some roles see it, names no host. */
+export function suppressionScopes(anomaly: Pick<AnomalySummary, 'detector' | 'actor' | 'target'>): {
+  value: string
+  label: string
+  detector: string | null
+  address: string | null
+}[] {
+  const kind = detectorName(anomaly.detector)
+  const hosts = [...new Set([anomaly.actor, anomaly.target])].filter(
+    (one) => one !== null && parseAddress(one.split('/')[0] ?? '') !== null,
+  )
+  return [
+    ...hosts.map((address) => ({ value: `kind ${address}`, label: `${kind} by or at ${address}`, detector: anomaly.detector, address })),
+    { value: 'kind', label: `${kind} of every address`, detector: anomaly.detector, address: null },
+    ...hosts.map((address) => ({ value: `all ${address}`, label: `Every kind by or at ${address}`, detector: null, address })),
+  ]
 }
 
 const WEIGHT: Record<Severity, number> = { critical: 2, warning: 1, info: 0 }

@@ -23,6 +23,7 @@ import { lastedSeconds, mergeAlike, type OpenGroup, onCallOrder, openGroups } fr
 import { detectorName } from './runbooks.ts'
 import { allowSound, ring } from './sound.ts'
 import { useNow } from './use-now.ts'
+import { unbroken } from './words.ts'
 
 /**
  * For whoever is woken: what is open, the worst first, each acknowledged with one tap; and the exporters that do not report, because a
@@ -257,7 +258,7 @@ function BigRow({ group, now, mayAct }: { group: OpenGroup; now: number; mayAct:
             <span className="font-semibold text-[17px] leading-6">{name}</span>
             <ChevronRight aria-hidden className="size-5 shrink-0 text-muted" />
           </span>
-          <span className="text-[14px] leading-[21px] [overflow-wrap:anywhere]">{anomaly.sentence}</span>
+          <span className="text-[14px] leading-[21px] [overflow-wrap:anywhere]">{unbroken(anomaly.sentence)}</span>
           <span className="flex flex-wrap items-center gap-x-3 text-[13px]">
             <Ends anomaly={anomaly} />
             {members.length === 1 ? null : <span className="text-muted">and {exact(members.length - 1)} alike</span>}

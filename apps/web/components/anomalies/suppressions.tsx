@@ -43,8 +43,8 @@ export function SuppressionsDrawer() {
         )
       ) : all.length === 0 ? (
         <EmptyState icon={BellOff} className="py-12" title="Nothing is suppressed">
-          Every finding is told as its severity says. To keep planned work or a scanner of your own from waking people, dismiss its anomaly
-          with “Keep the same from being told”.
+          Every finding is told as its severity says. To keep planned work or a scanner of your own from waking people, open its anomaly and
+          choose “Suppress”.
         </EmptyState>
       ) : (
         <div className="flex flex-col gap-4">

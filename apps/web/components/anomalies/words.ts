@@ -20,6 +20,10 @@ export function amount(unit: string, value: number | null | undefined): string {
 export const usual = (unit: string, value: number | null | undefined): string =>
   value !== null && value !== undefined && value < 0.05 && unit !== 'share' && unit !== 'score' ? 'none' : amount(unit, value)
 
+/** A sentence whose numbers stay on one line with their units. */
+export const unbroken = (sentence: string): string =>
+  sentence.replace(/(\d) (?=(?:%|[kMGTP]?(?:B|bit|bit\/s|s|min|h|packets\/s|flows\/s))(?![\w/]))/g, '$1\u00a0')
+
 /** The unit as axes carry it: short, as in the figures. */
 export const axisUnit = (unit: string): string => ({ 'packets/s': 'pkt/s', 'flows/s': 'flow/s' })[unit] ?? unit
 
