@@ -7,6 +7,7 @@ import {
   ENDED_STATES,
   inLocalTime,
   LIVE_STATES,
+  onDay,
   PENDING_STATES,
   stages,
   timeLeft,
@@ -15,7 +16,8 @@ import {
 } from '../../apps/web/components/blocks/model.ts'
 import { proofSentence } from '../../apps/web/components/blocks/proof-sentence.ts'
 import { EMPTY_RULE, filterOf, formOf, readPorts, readRule, ruleFromFilter } from '../../apps/web/components/blocks/rule.ts'
-import { deviceBody, EMPTY_DEVICE, idFrom, transportsOf } from '../../apps/web/components/settings/device-form.ts'
+import { clock, dateMinute } from '../../apps/web/components/format.ts'
+import { deviceBody, EMPTY_DEVICE, idFrom, transportsOf, unfinished, withPoint } from '../../apps/web/components/settings/device-form.ts'
 import { BLOCK_STATES, DIALECTS, parseFilter } from '../../packages/db/src/contracts/index.ts'
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 10, 20, 12, minute)).toISOString()
@@ -120,7 +122,22 @@ describe('the life of a block', () => {
     const gone = stages({ ...base, state: 'withdrawn', endedAt: at(5) })
     expect(shape(gone)).toEqual(['done', 'skipped', 'skipped', 'skipped', 'done'])
     expect(shape(stages({ ...base, state: 'refused', endedAt: at(5) }))).toEqual(['done', 'bad', 'skipped', 'skipped', 'done'])
-    expect(shape(stages({ ...base, state: 'failed', endedAt: at(5) }))[2]).toBe('bad')
+    expect(shape(stages({ ...base, state: 'failed', endedAt: at(5) }))).toEqual(['done', 'done', 'bad', 'skipped', 'done'])
+  })
+
+  it('that is being removed is not called withdrawn, and promises no end that has passed', () => {
+    const over = stages({ ...base, state: 'withdrawing', expiresAt: at(1), proof: { ...base.proof, since: at(0) } }).at(-1)
+    expect(over).toMatchObject({ label: 'Being removed', state: 'now', at: null })
+    expect(timeLeft({ state: 'withdrawing', expiresAt: at(0), ttlSeconds: 3600 }, Date.parse(at(9)))).toBe(
+      'until the devices have dropped it',
+    )
+  })
+
+  it('names the day of what is not today', () => {
+    const noon = Date.parse(at(0))
+    expect(onDay(noon, noon + 60_000)).toBe(clock(noon))
+    expect(onDay(noon, noon + 3 * 86_400_000)).toBe(dateMinute(noon))
+    expect(onDay(noon, null), 'before the browser says what today is').toBe(dateMinute(noon))
   })
 
   it('every state belongs to exactly one list', () => {
@@ -153,6 +170,7 @@ describe('the life of a block', () => {
   it('nobody is told to paste before the approval', () => {
     expect(deviceWords('manual', 'pending_approval').word).toContain('once approved')
     expect(deviceWords('manual', 'enforced').word).toBe('to be pasted by hand')
+    expect(deviceWords('waiting', 'refused').word).toBe('never got it')
     expect(deviceWords('manual', 'expired').word).toBe('to be undone by hand')
     expect(inLocalTime('It ends at 2026-11-21T01:38:14.879Z.')).toMatch(/^It ends at 2026-11-2\d \d\d:\d\d:14\.$/)
   })
@@ -204,6 +222,23 @@ describe('a device', () => {
     expect(deviceBody(form)).toMatchObject({ name: 'Edge', address: '192.0.2.1', config: { user: 'weir', port: 2222 } })
     expect(deviceBody({ ...form, transport: 'local' })).toMatchObject({ address: null, config: { netns: 'r1' } })
     expect(deviceBody({ ...form, transport: 'none' })).toMatchObject({ address: null, config: {} })
+  })
+
+  it('is asked at the port that was typed, and at the usual one of its transport without', () => {
+    const form = { ...EMPTY_DEVICE, id: 'rr', name: 'rr', dialect: 'gobgp-flowspec' as const, transport: 'gobgp' as const }
+    expect(deviceBody({ ...form, port: '50052' }).config).toEqual({ port: 50_052 })
+    expect(deviceBody({ ...form, port: '50051' }).config).toEqual({})
+    expect(deviceBody(form).config).toEqual({})
+    expect(deviceBody({ ...form, transport: 'ssh', port: '22' }).config).toEqual({})
+  })
+
+  it('has the interfaces behind it, of the exporters that are chosen, and is not done while one of them has none', () => {
+    const form = { ...EMPTY_DEVICE, id: 'edge', name: 'edge', exporterIds: [1, 2] }
+    const some = withPoint(withPoint(form, 1, [2, 17]), 2, [])
+    expect([unfinished(form), unfinished(some), unfinished(withPoint(some, 2, [4]))]).toEqual([false, true, false])
+    expect(deviceBody(withPoint(some, 2, null)).config.points).toEqual([{ exporterId: 1, interfaces: [2, 17] }])
+    expect(deviceBody({ ...withPoint(some, 2, null), exporterIds: [2] }).config.points).toBeUndefined()
+    expect(unfinished({ ...some, exporterIds: [1] }), 'of an exporter that is not chosen').toBe(false)
   })
 
   it('has an id that the server takes, and a way to be reached for each dialect', () => {

@@ -1,9 +1,11 @@
 'use client'
 
-import type { AdminChange, TwoPersons } from '@weir/db/contracts'
+import { type AdminChange, DeviceConfig, type TwoPersons } from '@weir/db/contracts'
 import { UsersRound } from 'lucide-react'
 import { useId, useState } from 'react'
 import { toast } from 'sonner'
+import { useExporters } from '../../data/use-exporters.ts'
+import { DIALECT_NAMES, TRANSPORT_NAMES } from '../blocks/model.ts'
 import { StepUpCancelled, useWithStepUp } from '../blocks/step-up.tsx'
 import { ProblemNote } from '../shell/problem-note.tsx'
 import { Ago, Time } from '../time.tsx'
@@ -177,28 +179,45 @@ const LABELS: Record<string, string> = {
   dialect: 'Speaks',
   transport: 'Reached',
   address: 'Address',
-  exporterIds: 'Proven by exporters',
-  config: 'Settings',
+  netns: 'Network namespace',
+  user: 'User',
+  port: 'Port',
+  keyName: 'Key file',
+  exporterIds: 'Proven by',
 }
-const shown = (value: unknown): string =>
-  value === null
-    ? 'none'
-    : Array.isArray(value)
-      ? value.join(', ') || 'none'
-      : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value)
-
-/** Exactly what is approved. */
+/** Exactly what is approved, and in the words of the forms: devices by how they are reached, exporters by their names. */
 function Body({ body }: { body: Readonly<Record<string, unknown>> }) {
-  const members = Object.entries(body).filter(([key]) => LABELS[key] !== undefined)
+  const exporters = useExporters()
+  const nameOf = (id: unknown): string => {
+    const found = exporters.data?.exporters.find((one) => one.id === id)
+    return found === undefined ? `exporter ${String(id)}` : (found.name ?? found.address)
+  }
+  const config = DeviceConfig.safeParse(body.config).data ?? {}
+  const shown = (key: string, value: unknown): string => {
+    if (key === 'dialect') return DIALECT_NAMES[String(value)] ?? String(value)
+    if (key === 'transport') return TRANSPORT_NAMES[String(value)] ?? String(value)
+    if (key === 'exporterIds' && Array.isArray(value))
+      return (
+        value
+          .map((id) => {
+            const ports = config.points?.find((point) => point.exporterId === id)?.interfaces
+            return ports === undefined
+              ? nameOf(id)
+              : `${nameOf(id)} (only ${ports.length === 1 ? 'interface' : 'interfaces'} ${ports.join(', ')})`
+          })
+          .join(', ') || 'no exporter'
+      )
+    return value === null ? 'none' : String(value)
+  }
+  const all: Readonly<Record<string, unknown>> = { ...body, ...config }
+  const members = Object.keys(LABELS).flatMap((key) => (all[key] === undefined ? [] : [[key, all[key]] as const]))
   if (members.length === 0) return null
   return (
     <dl className="grid grid-cols-[minmax(90px,auto)_minmax(0,1fr)] gap-x-4 gap-y-0.5 rounded-md border border-border bg-bg px-3 py-2 text-[12.5px]">
       {members.map(([key, value]) => (
         <div key={key} className="col-span-2 grid grid-cols-subgrid">
           <dt className="text-muted">{LABELS[key]}</dt>
-          <dd className="[overflow-wrap:anywhere]">{shown(value)}</dd>
+          <dd className="[overflow-wrap:anywhere]">{shown(key, value)}</dd>
         </div>
       ))}
     </dl>

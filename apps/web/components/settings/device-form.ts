@@ -9,6 +9,7 @@ export interface DeviceForm {
   address: string
   netns: string
   user: string
+  /** Empty: the usual one of the transport. */
   port: string
   keyName: string
   exporterIds: readonly number[]
@@ -24,7 +25,7 @@ export const EMPTY_DEVICE: DeviceForm = {
   address: '',
   netns: '',
   user: '',
-  port: '22',
+  port: '',
   keyName: '',
   exporterIds: [],
   points: [],
@@ -35,6 +36,20 @@ export function transportsOf(dialect: DeviceBody['dialect']): DeviceBody['transp
   if (dialect === 'nftables') return ['ssh', 'local', 'none']
   if (dialect === 'gobgp-flowspec' || dialect === 'gobgp-rtbh') return ['gobgp', 'none']
   return ['none']
+}
+
+/** Where a transport is listened for unless something else is said; null: it has no port. */
+export const usualPort = (transport: DeviceBody['transport']): number | null =>
+  transport === 'ssh' ? 22 : transport === 'gobgp' ? 50_051 : null
+
+/** A chosen exporter of which only some interfaces are behind the device, and none is named yet: nothing could prove a block there. */
+export const unfinished = (form: DeviceForm): boolean =>
+  form.points.some((point) => form.exporterIds.includes(point.exporterId) && point.interfaces.length === 0)
+
+/** The form with the interfaces of one exporter that are behind the device; null: all of it. */
+export function withPoint(form: DeviceForm, exporterId: number, interfaces: number[] | null): DeviceForm {
+  const others = form.points.filter((point) => point.exporterId !== exporterId)
+  return { ...form, points: interfaces === null ? others : [...others, { exporterId, interfaces }] }
 }
 
 /** An id from a name: 'Edge Router 1' → 'edge-router-1'. Empty when nothing of the name can be in one. */
@@ -56,7 +71,7 @@ export function deviceFormOf(device: DeviceShape): DeviceForm {
     address: device.address ?? '',
     netns: device.config.netns ?? '',
     user: device.config.user ?? '',
-    port: String(device.config.port ?? 22),
+    port: device.config.port === undefined ? '' : String(device.config.port),
     keyName: device.config.keyName ?? '',
     exporterIds: device.exporterIds,
     points: device.config.points ?? [],
@@ -71,7 +86,8 @@ export function deviceBody(form: DeviceForm): DeviceBody {
   const user = text(form.user)
   const keyName = text(form.keyName)
   const netns = text(form.netns)
-  const port = Number(form.port)
+  const port = form.port.trim() === '' ? null : Number(form.port)
+  const usual = usualPort(transport)
   const points = form.points.filter(({ exporterId }) => form.exporterIds.includes(exporterId))
   return {
     id: form.id.trim(),
@@ -83,8 +99,7 @@ export function deviceBody(form: DeviceForm): DeviceBody {
       ...(transport === 'local' && netns !== undefined ? { netns } : {}),
       ...(transport === 'ssh' && user !== undefined ? { user } : {}),
       ...(transport === 'ssh' && keyName !== undefined ? { keyName } : {}),
-      ...(transport === 'ssh' && Number.isInteger(port) && port !== 22 ? { port } : {}),
-      // Set over the API; kept for the exporters that are still chosen.
+      ...(usual !== null && port !== null && Number.isInteger(port) && port !== usual ? { port } : {}),
       ...(points.length > 0 ? { points } : {}),
     },
     exporterIds: [...form.exporterIds],

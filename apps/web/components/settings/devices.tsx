@@ -17,7 +17,18 @@ import { Select } from '../ui/select.tsx'
 import { SkeletonRows } from '../ui/skeleton.tsx'
 import { EmptyState, ErrorState } from '../ui/state.tsx'
 import { Confirm } from './confirm.tsx'
-import { type DeviceForm, deviceBody, deviceFormOf, EMPTY_DEVICE, idFrom, transportsOf } from './device-form.ts'
+import {
+  type DeviceForm,
+  deviceBody,
+  deviceFormOf,
+  EMPTY_DEVICE,
+  idFrom,
+  transportsOf,
+  unfinished,
+  usualPort,
+  withPoint,
+} from './device-form.ts'
+import { EnforcementPoint } from './enforcement-points.tsx'
 import { PageHead } from './page-head.tsx'
 import { tellDecided } from './settings-data.ts'
 import { WaitingNote } from './waiting-note.tsx'
@@ -55,7 +66,11 @@ export function Devices({ canWrite }: { canWrite: boolean }) {
                 <Row
                   key={device.id}
                   device={device}
-                  seenBy={device.exporterIds.map((id) => names.get(id) ?? `exporter ${id}`)}
+                  seenBy={device.exporterIds.map((id) => {
+                    const ports = device.config.points?.find((point) => point.exporterId === id)?.interfaces
+                    const name = names.get(id) ?? `exporter ${id}`
+                    return ports === undefined ? name : `${name} (${ports.length === 1 ? 'interface' : 'interfaces'} ${ports.join(', ')})`
+                  })}
                   onEdit={canWrite ? () => setEdited(device) : null}
                   onRemove={canWrite ? () => setRemoved(device) : null}
                 />
@@ -116,6 +131,7 @@ function Row({
         <p className="text-[12.5px] text-muted">
           {DIALECT_NAMES[device.dialect] ?? device.dialect}, {TRANSPORT_NAMES[device.transport] ?? device.transport}
           {device.address === null ? '' : `, ${device.address}`}
+          {device.config.port === undefined ? '' : `, port ${device.config.port}`}
         </p>
         <p className="text-[12.5px] text-muted [overflow-wrap:anywhere]">
           {seenBy.length === 0 ? (
@@ -131,7 +147,7 @@ function Row({
           <p className="mt-1 border-critical/60 border-l-2 pl-3 text-[12.5px] [overflow-wrap:anywhere]">{device.lastError}</p>
         )}
       </div>
-      <div className="flex items-center gap-4">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <span className="text-[12.5px]">
           {device.transport === 'none' ? (
             <StateDot tone="neutral">by hand</StateDot>
@@ -182,6 +198,12 @@ function Edit({ device, onDone }: { device: DeviceShape | null; onDone: () => vo
       />
     </Field>
   )
+  const port = text('port', form.transport === 'gobgp' ? 'Port of its gRPC API' : 'Port', {
+    inputMode: 'numeric',
+    pattern: '[0-9]{1,5}',
+    title: 'a number up to 65535',
+    placeholder: String(usualPort(form.transport) ?? ''),
+  })
   return (
     <DialogContent
       title={device === null ? 'Add a device' : `Change ${device.name}`}
@@ -190,7 +212,7 @@ function Edit({ device, onDone }: { device: DeviceShape | null; onDone: () => vo
           <DialogClose asChild>
             <Button size="lg">Cancel</Button>
           </DialogClose>
-          <Button type="submit" form={`${id}-form`} variant="primary" size="lg" disabled={change.isPending}>
+          <Button type="submit" form={`${id}-form`} variant="primary" size="lg" disabled={change.isPending || unfinished(form)}>
             {change.isPending ? 'Saving…' : 'Save'}
           </Button>
         </>
@@ -232,7 +254,7 @@ function Edit({ device, onDone }: { device: DeviceShape | null; onDone: () => vo
               label="Speaks"
               className="w-full"
               value={form.dialect}
-              onChange={(dialect) => set({ dialect, transport: transportsOf(dialect)[0] ?? 'none' })}
+              onChange={(dialect) => set({ dialect, transport: transportsOf(dialect)[0] ?? 'none', port: '' })}
               options={DIALECTS.map((value) => ({ value, label: DIALECT_NAMES[value] ?? value }))}
             />
           </Field>
@@ -241,19 +263,24 @@ function Edit({ device, onDone }: { device: DeviceShape | null; onDone: () => vo
               label="Reached"
               className="w-full"
               value={form.transport}
-              onChange={(transport) => set({ transport })}
+              onChange={(transport) => set({ transport, port: '' })}
               options={transportsOf(form.dialect).map((value) => ({ value, label: TRANSPORT_NAMES[value] ?? value }))}
             />
           </Field>
           {form.transport === 'ssh' ? (
             <>
               {text('address', 'Address', { required: true, placeholder: '192.0.2.1', className: 'font-mono text-[12.5px]' })}
-              {text('port', 'Port', { inputMode: 'numeric', pattern: '[0-9]{1,5}' })}
+              {port}
               {text('user', 'User', { required: true, placeholder: 'weir' })}
               {text('keyName', 'Key file', { placeholder: 'name in the key folder' })}
             </>
           ) : null}
-          {form.transport === 'gobgp' ? text('address', 'Address of GoBGP', { placeholder: '127.0.0.1' }) : null}
+          {form.transport === 'gobgp' ? (
+            <>
+              {text('address', 'Address of GoBGP', { placeholder: '127.0.0.1', className: 'font-mono text-[12.5px]' })}
+              {port}
+            </>
+          ) : null}
           {form.transport === 'local' ? text('netns', 'Network namespace', { placeholder: 'none' }) : null}
         </div>
         {form.transport === 'none' ? (
@@ -268,27 +295,35 @@ function Edit({ device, onDone }: { device: DeviceShape | null; onDone: () => vo
           ) : exporters.data.exporters.length === 0 ? (
             <p className="text-[13px] text-muted">No exporter has sent anything yet.</p>
           ) : (
-            <div className="max-h-44 overflow-y-auto rounded-md border border-border p-1">
+            <div className="max-h-72 overflow-y-auto rounded-md border border-border p-1">
               {exporters.data.exporters.map((exporter) => {
                 const chosen = form.exporterIds.includes(exporter.id)
                 return (
-                  <label
-                    key={exporter.id}
-                    className="flex cursor-pointer items-center gap-2.5 rounded px-2 py-1.5 text-[13px] hover:bg-raised"
-                  >
-                    <input
-                      type="checkbox"
-                      className="size-4 accent-(--accent)"
-                      checked={chosen}
-                      onChange={() =>
-                        set({
-                          exporterIds: chosen ? form.exporterIds.filter((one) => one !== exporter.id) : [...form.exporterIds, exporter.id],
-                        })
-                      }
-                    />
-                    <span className="min-w-0 truncate">{exporter.name ?? exporter.address}</span>
-                    {exporter.name === null ? null : <span className="font-mono text-[12px] text-muted">{exporter.address}</span>}
-                  </label>
+                  <div key={exporter.id}>
+                    <label className="flex cursor-pointer items-center gap-2.5 rounded px-2 py-1.5 text-[13px] hover:bg-raised max-sm:min-h-11">
+                      <input
+                        type="checkbox"
+                        className="size-4 shrink-0 accent-(--accent)"
+                        checked={chosen}
+                        onChange={() =>
+                          set({
+                            exporterIds: chosen
+                              ? form.exporterIds.filter((one) => one !== exporter.id)
+                              : [...form.exporterIds, exporter.id],
+                          })
+                        }
+                      />
+                      <span className="min-w-0 truncate">{exporter.name ?? exporter.address}</span>
+                      {exporter.name === null ? null : <span className="font-mono text-[12px] text-muted">{exporter.address}</span>}
+                    </label>
+                    {chosen ? (
+                      <EnforcementPoint
+                        exporter={exporter}
+                        chosen={form.points.find((point) => point.exporterId === exporter.id)?.interfaces ?? null}
+                        onChange={(interfaces) => setForm(withPoint(form, exporter.id, interfaces))}
+                      />
+                    ) : null}
+                  </div>
                 )
               })}
             </div>

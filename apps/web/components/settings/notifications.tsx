@@ -349,7 +349,7 @@ function Webhook({
       <div className="flex flex-wrap items-center gap-x-5 gap-y-2 text-[13px]">
         <Check label="Pages" checked={hook.page} onChange={(page) => onChange({ page })} />
         <Check label="Tickets" checked={hook.ticket} onChange={(ticket) => onChange({ ticket })} />
-        <span className="flex flex-1 flex-wrap justify-end gap-2">
+        <span className="flex flex-1 flex-wrap justify-end gap-2 max-sm:basis-full">
           {known ? (
             <SendTest
               channel={`webhook:${hook.name}`}

@@ -41,7 +41,7 @@ export function SettingsNav({ allowed }: { allowed: readonly string[] }) {
             key={section.href}
             href={section.href}
             aria-current={current ? 'page' : undefined}
-            className={`flex h-9 shrink-0 items-center gap-2.5 rounded-md px-2.5 text-[13px] ${
+            className={`flex h-9 shrink-0 items-center max-lg:h-11 gap-2.5 rounded-md px-2.5 text-[13px] ${
               current ? 'bg-accent-soft font-medium text-accent' : 'text-muted hover:bg-raised hover:text-foreground'
             }`}
           >
