@@ -102,6 +102,18 @@ function Detail({ one }: { one: ExporterObject }) {
           <Fact name="Received">
             {exact(one.flows)} flows in {exact(one.datagrams)} datagrams
           </Fact>
+          <Fact name="Witness">
+            {one.witnessShare === null
+              ? 'not known before its first flow'
+              : one.witnessShare === 0
+                ? 'none of its flows: each is counted from here'
+                : `${share(one.witnessShare)} of its flows, which are counted from another exporter`}
+          </Fact>
+          {one.duplicates === 0 ? null : (
+            <Fact name="Came twice">
+              {exact(one.duplicates)} {one.duplicates === 1 ? 'datagram' : 'datagrams'}, stored once
+            </Fact>
+          )}
           <Fact name="Lost on the way">
             {one.lossShare === null ? 'not measurable: no usable sequence numbers' : `${share(one.lossShare)} (${exact(one.lost)})`}
           </Fact>

@@ -64,7 +64,7 @@ export function ExportersScreen() {
           {one.demo ? <Badge tone="accent">demo</Badge> : null}
         </span>
       ),
-      className: 'max-w-60',
+      className: 'max-w-60 max-sm:max-w-36',
     },
     {
       id: 'state',
@@ -101,6 +101,7 @@ export function ExportersScreen() {
       id: 'formats',
       header: 'Formats',
       hideBelow: 'lg',
+      className: 'whitespace-nowrap',
       sort: (one) => one.formats.join(),
       cell: (one) => one.formats.map((format) => FORMATS[format] ?? format).join(', '),
     },
@@ -108,6 +109,7 @@ export function ExportersScreen() {
       id: 'sampling',
       header: 'Sampling',
       hideBelow: 'md',
+      className: 'whitespace-nowrap',
       sort: (one) => one.samplingRate ?? -1,
       cell: (one) => (
         <span className={samplingDoubt(one) === null ? '' : 'text-warn'} title={samplingDoubt(one) ?? undefined}>
@@ -130,6 +132,15 @@ export function ExportersScreen() {
           {share(one.lossShare)}
         </span>
       ),
+    },
+    {
+      id: 'witness',
+      header: 'Witness',
+      title: 'Share of its flows whose conversations another exporter told as well, and which are counted from there',
+      align: 'right',
+      hideBelow: 'xl',
+      sort: (one) => one.witnessShare,
+      cell: (one) => (one.witnessShare === null || one.witnessShare === 0 ? <Muted>–</Muted> : share(one.witnessShare)),
     },
     {
       id: 'skew',
@@ -170,14 +181,6 @@ export function ExportersScreen() {
       hideBelow: 'lg',
       sort: (one) => one.problems,
       cell: (one) => <span className={one.problems > 0 ? 'text-warn' : ''}>{count(one.problems)}</span>,
-    },
-    {
-      id: 'seen',
-      header: 'Last seen',
-      align: 'right',
-      hideBelow: 'lg',
-      sort: (one) => Date.parse(one.lastSeen),
-      cell: (one) => <Ago at={Date.parse(one.lastSeen)} />,
     },
   ]
 
