@@ -175,9 +175,9 @@ function Day({
     <section aria-labelledby={id}>
       <h2 id={id} className="mb-1.5 flex items-baseline gap-2 font-semibold text-[13px]">
         {day}
-        <span className="font-normal text-[12px] text-muted">
+        <span className="font-normal text-[12px] text-muted" suppressHydrationWarning>
           {entries.length} {entries.length === 1 ? 'entry' : 'entries'}
-          {more ? ' so far' : ''}
+          {more ? ' so far' : ''}, times in {Intl.DateTimeFormat().resolvedOptions().timeZone}
         </span>
       </h2>
       <Panel>
@@ -207,7 +207,7 @@ function Entry({ entry, names, onOpen }: { entry: AuditEntry; names: Readonly<Re
         </time>
         <span className="min-w-0 break-words">
           <span className="font-medium">{actorName(entry.actor, names)}</span> {verb}
-          {object === null ? null : <span> {object}</span>}
+          {object === null ? null : <span className="max-sm:inline-block"> {object}</span>}
           {entry.approver === null || entry.approver === entry.actor ? null : (
             <span className="text-muted">, approved by {actorName(entry.approver, names)}</span>
           )}

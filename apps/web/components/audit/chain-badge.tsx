@@ -16,7 +16,7 @@ export function ChainBadge({ state }: { state: AuditState }) {
       ? ([ShieldAlert, 'text-critical', `Broken at entry ${exact(problem.seq)}`] as const)
       : verified === null
         ? ([ShieldQuestion, 'text-muted', 'Being verified'] as const)
-        : ([ShieldCheck, 'text-ok', `Verified to ${exact(verified.seq)}`] as const)
+        : ([ShieldCheck, 'text-ok', `Verified to #${exact(verified.seq)}`] as const)
   return (
     <Popover>
       <PopoverTrigger asChild>

@@ -32,7 +32,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'demo.remove': 'removed',
   'audit.export': 'exported',
   'anomaly.acknowledge': 'acknowledged',
-  'anomaly.confirm': 'confirmed as a risk',
+  'anomaly.confirm': 'confirmed the risk of',
   'anomaly.dismiss': 'dismissed',
   'anomaly.close': 'closed',
   'anomaly.reopen': 'reopened',
@@ -47,8 +47,8 @@ const VERBS: Readonly<Record<string, string>> = {
   'block.verify': 'proved',
   'block.leak': 'found leaking:',
   'block.reassert': 'put back on a device:',
-  'block.withdraw': 'ended early',
-  'block.expire': 'ended in time',
+  'block.withdraw': 'withdrew',
+  'block.expire': 'took away the expired',
   'device.add': 'added',
   'device.change': 'changed',
   'device.remove': 'removed',
@@ -74,8 +74,8 @@ const INTENTS: Readonly<Record<string, string>> = {
   'block.apply': 'is about to put on the devices:',
   'block.probe': 'is about to take back from its first device:',
   'block.reassert': 'is about to put back on a device:',
-  'block.withdraw': 'asked to end early:',
-  'block.expire': 'is about to end in time:',
+  'block.withdraw': 'asked to withdraw',
+  'block.expire': 'is about to take away the expired',
 }
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -15,7 +15,7 @@ export function TopBar({ controls, children }: { controls?: ReactNode; children:
         <Link href="/" aria-label="Weir, overview" className="-ml-0.5 shrink-0 lg:hidden">
           <Mark size={24} />
         </Link>
-        <span className="hidden truncate font-semibold text-[15px] tracking-tight sm:block">{place?.label ?? 'Weir'}</span>
+        <span className="hidden truncate font-semibold text-[15px] normal-nums tracking-tight sm:block">{place?.label ?? 'Weir'}</span>
         <div className="min-w-0 flex-1" />
         {place?.view === true ? controls : null}
         <div className="flex shrink-0 items-center gap-1">{children}</div>
