@@ -346,6 +346,30 @@ describe('an attack', () => {
     expect(suppressions.map((one) => one.active)).toEqual([false])
     await page.context().close()
   }, 120_000)
+
+  it('can be kept from being told without deciding about it', async () => {
+    const page = await open('operator')
+    await page.goto(`${at.url}/anomalies/${flood}`)
+    await page.getByRole('button', { name: 'Suppress', exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText(/In the last 14 days it would have hidden/).waitFor()
+    await look(page, 'suppress-form')
+    await dialog.getByLabel('What is not told').click()
+    await page.getByRole('option', { name: `Every kind by or at ${VICTIM}` }).click()
+    await dialog.getByLabel('Suppress for').click()
+    await page.getByRole('option', { name: '1 day' }).click()
+    await dialog.getByLabel(/^Why\?/).fill('Load test, announced by its team.')
+    await dialog.getByRole('button', { name: 'Suppress', exact: true }).click()
+    await dialog.waitFor({ state: 'detached' })
+    const { suppressions } = await ask<{
+      suppressions: { id: number; active: boolean; detector: string | null; address: string | null; reason: string }[]
+    }>('operator', 'GET', '/suppressions')
+    const made = suppressions.find((one) => one.active)
+    expect(made).toMatchObject({ detector: null, address: VICTIM, reason: 'Load test, announced by its team.' })
+    expect(await stateOf(flood), 'nothing is decided about it').toBe('confirmed')
+    await ask('operator', 'DELETE', `/suppressions/${made?.id}`)
+    await page.context().close()
+  }, 60_000)
 })
 
 describe('a block, by the keyboard alone', () => {
@@ -355,7 +379,8 @@ describe('a block, by the keyboard alone', () => {
     await confirmPassword('admin')
     await ask('admin', 'POST', '/devices', {
       id: 'edge',
-      name: 'Edge router',
+      // Long as names of devices are; nothing it stands in may become wider than a phone.
+      name: 'Edge router in the second hall, left rack',
       dialect: 'ios-xe',
       transport: 'none',
       address: null,
@@ -490,6 +515,41 @@ describe('someone who may only read', () => {
     await look(page, 'anomaly-viewer')
     await page.context().close()
   })
+})
+
+describe('a device that proves its blocks by flows', () => {
+  it('is set up in the browser: the port of its GoBGP, and which interfaces of an exporter are behind it', async () => {
+    const page = await open('admin')
+    await page.goto(`${at.url}/settings/devices`)
+    await page.getByRole('button', { name: 'Add a device' }).first().click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill('Route server')
+    await dialog.getByLabel('Speaks').click()
+    await page.getByRole('option', { name: 'BGP FlowSpec by GoBGP' }).click()
+    await dialog.getByLabel('Port of its gRPC API').fill('50052')
+    await dialog.getByRole('checkbox', { name: /127\.0\.0\.1/ }).check()
+    await dialog.getByLabel('Interfaces of 127.0.0.1 behind the device').click()
+    await page.getByRole('option', { name: 'Only some interfaces' }).click()
+    await dialog.getByText('Choose at least one').waitFor()
+    expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled(), 'none is named yet').toBe(true)
+    await dialog
+      .getByRole('checkbox', { name: /^Interface \d+/ })
+      .first()
+      .check()
+    await look(page, 'device-form')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    await page.getByText(/^Proven by 127\.0\.0\.1 \(interface \d+\)$/).waitFor()
+    await look(page, 'devices-full')
+    const { devices } = await ask<{ devices: { id: string; config: { port?: number; points?: { interfaces: number[] }[] } }[] }>(
+      'admin',
+      'GET',
+      '/devices',
+    )
+    const { config } = devices.find(({ id }) => id === 'route-server') ?? {}
+    expect(config).toMatchObject({ port: 50_052, points: [{ interfaces: [expect.any(Number)] }] })
+    await page.context().close()
+  }, 60_000)
 })
 
 it('made the browser complain about nothing, and asked nobody else for anything', () => {

@@ -194,6 +194,15 @@ describe('exploring', () => {
       .first()
       .waitFor()
     await page.getByText(/demo/i).first().waitFor()
+    await page.getByRole('columnheader', { name: 'Witness' }).waitFor()
+    await page
+      .getByRole('button', { name: /127\.66\./ })
+      .first()
+      .click()
+    await page
+      .getByRole('dialog')
+      .getByText(/each is counted from here|counted from another exporter/)
+      .waitFor()
   })
 })
 
