@@ -45,7 +45,12 @@ export function Actions({ anomaly, className }: { anomaly: AnomalySummary; class
   const simple = (action: AnomalyAction, done: string) =>
     decide.mutate({ id: anomaly.id, action }, { onSuccess: () => toast(done), onError: (error) => refused('Nothing was changed', error) })
   return (
-    <div className={className ?? 'flex flex-wrap gap-2 max-sm:grid max-sm:w-full max-sm:grid-cols-2 max-sm:[&>:first-child]:col-span-2'}>
+    <div
+      className={
+        className ??
+        'flex flex-wrap gap-2 max-sm:grid max-sm:w-full max-sm:grid-cols-2 max-sm:[&>:first-child]:col-span-2 max-sm:[&>:last-child:nth-child(even)]:col-span-2'
+      }
+    >
       {can('acknowledge') ? (
         <Button variant="primary" size="lg" disabled={pending} onClick={() => acknowledge([anomaly.id], name)}>
           <Check /> {pending ? 'Acknowledged' : 'Acknowledge'}

@@ -139,7 +139,7 @@ export function AnomaliesScreen() {
           options={WITHIN.map((value) => ({ value, label: WITHIN_NAMES[value] }))}
         />
         <Button aria-haspopup="dialog" onClick={() => void setKeys({ panel: 'suppressions' })}>
-          <BellOff /> Suppressions
+          <BellOff /> <span className="max-sm:sr-only">Suppressions</span>
           {suppressed === null || suppressed === 0 ? null : <span className="text-muted">{exact(suppressed)}</span>}
         </Button>
         <p className="ml-auto flex items-center gap-1.5 text-[12px] text-muted max-xl:hidden">

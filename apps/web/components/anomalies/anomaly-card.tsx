@@ -20,10 +20,19 @@ import { useNow } from './use-now.ts'
 import { amount, dimensionName, eventName, partText, statisticName, timesExpected, unbroken, usual } from './words.ts'
 
 /** The explanation of one anomaly (N5): what was seen against what is usual, from which parts, how far to trust it, and what to do. */
-export function AnomalyCard({ card, panel = false }: { card: Card; panel?: boolean }) {
+export function AnomalyCard({
+  card,
+  panel = false,
+  told = false,
+}: {
+  card: Card
+  panel?: boolean
+  /** Kind, severity and sentence stand right above it already. */
+  told?: boolean
+}) {
   return (
     <article className="@container flex flex-col gap-4" aria-label={`${detectorName(card.detector)}: ${card.sentence}`}>
-      <Head card={card} panel={panel} />
+      <Head card={card} panel={panel} told={told} />
       <div className="grid gap-4 @4xl:grid-cols-[minmax(0,1fr)_320px]">
         <div className="flex min-w-0 flex-col gap-4">
           <Figures card={card} />
@@ -49,7 +58,7 @@ export function AnomalyCard({ card, panel = false }: { card: Card; panel?: boole
   )
 }
 
-function Head({ card, panel }: { card: Card; panel: boolean }) {
+function Head({ card, panel, told }: { card: Card; panel: boolean; told: boolean }) {
   const now = useNow()
   const mayRaw = useMay('traffic:raw')
   const mayBlock = useMay('block:request') && card.state !== 'dismissed' && (card.actor !== null || card.target !== null)
@@ -57,10 +66,14 @@ function Head({ card, panel }: { card: Card; panel: boolean }) {
   return (
     <header className="flex flex-col gap-3 rounded-lg border border-border bg-surface p-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 text-[13px]">
-        <SeverityMark severity={card.severity} />
-        <span className="font-medium">{detectorName(card.detector)}</span>
+        {told ? null : (
+          <>
+            <SeverityMark severity={card.severity} />
+            <span className="font-medium">{detectorName(card.detector)}</span>
+          </>
+        )}
         <StateMark state={card.state} />
-        {card.paged ? (
+        {card.paged && !told ? (
           <Badge tone="critical">
             <BellRing aria-hidden /> Paged
           </Badge>
@@ -74,7 +87,7 @@ function Head({ card, panel }: { card: Card; panel: boolean }) {
           <span className="text-muted">lasted {duration(lasted)}, over</span>
         )}
       </div>
-      {panel ? (
+      {told ? null : panel ? (
         <p className="max-w-[70ch] text-balance font-semibold text-[17px] leading-6 [overflow-wrap:anywhere]">{unbroken(card.sentence)}</p>
       ) : (
         <h1 className="max-w-[70ch] text-balance font-semibold text-[20px] leading-7 tracking-tight [overflow-wrap:anywhere] max-sm:text-[18px]">

@@ -209,7 +209,7 @@ function Why({ id }: { id: string }) {
   return (
     <div className="border-border border-t bg-bg p-3">
       {answer.data !== undefined ? (
-        <AnomalyCard card={answer.data} panel />
+        <AnomalyCard card={answer.data} panel told />
       ) : answer.error !== null ? (
         <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />
       ) : (

@@ -144,7 +144,7 @@ export function RuleEditor({
                 { value: 'drop', label: 'Drop all' },
                 { value: 'rate_limit', label: 'Limit' },
               ]}
-              className="h-8 items-center"
+              className="w-fit"
             />
           </Field>
           {form.action === 'rate_limit' ? <div className="w-32">{text('limit', 'Limit, Mbit/s', '10')}</div> : null}

@@ -91,7 +91,12 @@ export function RankList({
                       {item.menu}
                     </Menu>
                   )}
-                  {item.code === '' ? null : <span className="shrink-0 text-[11px] text-muted">{item.code}</span>}
+                  {item.code === '' ? null : (
+                    // Two letters stay; words give way to the name.
+                    <span className={cn('text-[11px] text-muted', item.code.length > 3 ? 'min-w-0 shrink-[9] truncate' : 'shrink-0')}>
+                      {item.code}
+                    </span>
+                  )}
                 </div>
                 <div aria-hidden className="h-[3px] overflow-hidden rounded-full bg-raised">
                   <div
