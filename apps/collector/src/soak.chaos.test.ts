@@ -12,25 +12,29 @@ describe('B27: an hour with a fault every two minutes', () => {
   beforeAll(() => database.start())
   afterAll(() => database.remove())
 
-  it(`${MINUTES} minutes: memory and descriptors stay, the books close, every alert has its fault and every fault its alert`, async () => {
-    const { sent, stored, different, kernelDropped, samples, faults, unexplained, untold } = await soak(database, {
-      minutes: MINUTES,
-      everyMs: 120_000,
-      port: 23_530,
-    })
-    const warm = samples.filter(({ minute }) => minute > MINUTES * WARM_SHARE)
-    const third = Math.floor(warm.length / 3)
-    const middle = (part: typeof warm) => part.map((s) => s.descriptors).sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? Number.NaN
-    const result = {
-      memoryMiBPerMinute: slope(warm.map(({ minute, residentMiB }) => [minute, residentMiB])),
-      residentMiB: { first: warm[0]?.residentMiB, last: warm.at(-1)?.residentMiB, most: Math.max(...samples.map((s) => s.residentMiB)) },
-      descriptors: { first: middle(warm.slice(0, third)), last: middle(warm.slice(-third)) },
-    }
-    console.log({ sent, stored, kernelDropped, faults: faults.length, ...result })
-    expect({ unexplained, untold }).toEqual({ unexplained: [], untold: [] })
-    expect(samples.filter(({ gap }) => gap !== 0)).toEqual([])
-    expect({ stored, different }).toEqual({ stored: sent - 30 * kernelDropped, different: stored })
-    expect(result.memoryMiBPerMinute).toBeLessThanOrEqual(0.5)
-    expect(result.descriptors.last).toBeLessThanOrEqual(result.descriptors.first + 1)
-  })
+  it(
+    `${MINUTES} minutes: memory and descriptors stay, the books close, every alert has its fault and every fault its alert`,
+    async () => {
+      const { sent, stored, different, kernelDropped, samples, faults, unexplained, untold } = await soak(database, {
+        minutes: MINUTES,
+        everyMs: 120_000,
+        port: 23_530,
+      })
+      const warm = samples.filter(({ minute }) => minute > MINUTES * WARM_SHARE)
+      const third = Math.floor(warm.length / 3)
+      const middle = (part: typeof warm) => part.map((s) => s.descriptors).sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? Number.NaN
+      const result = {
+        memoryMiBPerMinute: slope(warm.map(({ minute, residentMiB }) => [minute, residentMiB])),
+        residentMiB: { first: warm[0]?.residentMiB, last: warm.at(-1)?.residentMiB, most: Math.max(...samples.map((s) => s.residentMiB)) },
+        descriptors: { first: middle(warm.slice(0, third)), last: middle(warm.slice(-third)) },
+      }
+      console.log({ sent, stored, kernelDropped, faults: faults.length, ...result })
+      expect({ unexplained, untold }).toEqual({ unexplained: [], untold: [] })
+      expect(samples.filter(({ gap }) => gap !== 0)).toEqual([])
+      expect({ stored, different }).toEqual({ stored: sent - 30 * kernelDropped, different: stored })
+      expect(result.memoryMiBPerMinute).toBeLessThanOrEqual(0.5)
+      expect(result.descriptors.last).toBeLessThanOrEqual(result.descriptors.first + 1)
+    },
+    (MINUTES + 15) * 60_000,
+  )
 })
