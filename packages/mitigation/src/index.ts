@@ -71,6 +71,7 @@ export {
   type Support,
   TAG,
 } from './render/dialect.ts'
+export { isRouteOf, parseGobgpRib } from './render/gobgp-list.ts'
 export { dialects } from './render/index.ts'
 export { nftables, reassert } from './render/nftables.ts'
 export { BANKS, baseRuleset, LIST_ARGV } from './render/nftables-base.ts'

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BlockAction, type BlockMatch, type PortRange, ruleKey, TCP_FLAGS } from '../src/match.ts'
 import { commandsOf } from '../src/render/argv.ts'
+import { isRouteOf, parseGobgpRib } from '../src/render/gobgp-list.ts'
 import { dialects } from '../src/render/index.ts'
 import { GOLDENS } from './goldens.ts'
 import { run, start, works } from './machine.ts'
@@ -99,12 +100,18 @@ describe.skipIf(!gobgp)('GoBGP, the real one (needs gobgpd)', () => {
     speak(text.apply, 'gobgp-flowspec')
     const held = table('gobgp-flowspec', text.check)
     expect(held.map(ruleOf)).toEqual([ruleKey(rule.match, rule.action)])
+    const [live, more] = parseGobgpRib(speak(text.check, 'gobgp-flowspec'))
+    expect(more).toBeUndefined()
+    expect(live !== undefined && isRouteOf(live, rule.match, rule.action)).toBe(true)
+    const other: BlockMatch = { ...rule.match, proto: rule.match.proto === 17 ? 6 : 17 }
+    expect(live !== undefined && isRouteOf(live, other, rule.action)).toBe(false)
     speak(text.undo, 'gobgp-flowspec')
     expect(table('gobgp-flowspec', text.check)).toEqual([])
   })
   it.each(sayable('gobgp-rtbh'))('takes %s as a black hole with community and next hop, until it is undone', (_, rule) => {
     const text = of('gobgp-rtbh').render(rule, 0)
     speak(text.apply, 'gobgp-rtbh')
+    expect(parseGobgpRib(speak(text.check, 'gobgp-rtbh')).map((live) => isRouteOf(live, rule.match, rule.action))).toEqual([true])
     const shown = speak(text.check.replace(' -j', ''), 'gobgp-rtbh')
     expect(shown).toContain(rule.match.dst)
     expect(shown).toMatch(/Communities: blackhole, no-export/)

@@ -116,6 +116,11 @@ describe.skipIf(noBgp !== null)(`BGP through a real GoBGP${noBgp === null ? '' :
     )
     expect(text).toMatch(/discard/)
     await inState(database.pool, id, 'enforced')
+    // What it shows is recognised, so that nothing is put back that is there.
+    const seenAt = async () => Date.parse((await block(database.pool, id, null)).deviceDetails[0]?.seenAt ?? '')
+    const first = await until('a comparison', async () => ((await seenAt()) > from ? await seenAt() : null))
+    await until('another', async () => (await seenAt()) > first)
+    expect((await block(database.pool, id, null)).deviceDetails[0]).toMatchObject({ reasserted: 0 })
     await endsNow(id)
     await inState(database.pool, id, 'expired')
     expect(speaker.table('ipv4-flowspec')).not.toContain('198.51.100.9')
@@ -126,13 +131,14 @@ describe.skipIf(noBgp !== null)(`BGP through a real GoBGP${noBgp === null ? '' :
     await until('the route', () => speaker.table('ipv4').includes('203.0.113.66/32'))
     expect(speaker.table('ipv4')).toMatch(/203\.0\.113\.66\/32\s+192\.0\.2\.1[\s\S]*blackhole/i)
     await inState(database.pool, id, 'enforced')
-    // Somebody else withdraws it: it is there again with the next comparison.
+    // Somebody else withdraws it: it is missed and there again with the next comparison.
     const { undo } = (await block(database.pool, id, null)).deviceDetails[0] ?? expect.fail('no text')
     expect(undo).toContain('rib del')
     const { spawnSync } = await import('node:child_process')
     const [program = '', ...rest] = undo.trim().split(' ')
     spawnSync(program, ['-p', String(speaker.port), ...rest])
     await until('the route to be there again', () => speaker.table('ipv4').includes('203.0.113.66/32'))
+    await until('its record', async () => (await block(database.pool, id, null)).deviceDetails[0]?.reasserted === 1)
     await withdrawBlock(database.pool, { id, reason: 'test' }, OPERATOR)
     await inState(database.pool, id, 'withdrawn')
     expect(speaker.table('ipv4')).not.toContain('203.0.113.66')

@@ -1,6 +1,16 @@
 import { join } from 'node:path'
 import type { DeviceRow } from '@weir/db/commands'
-import { baseRuleset, commandsOf, LIST_ARGV, type LiveBlock, parseRuleset } from '@weir/mitigation'
+import {
+  type BlockIntent,
+  baseRuleset,
+  commandsOf,
+  isRouteOf,
+  LIST_ARGV,
+  type LiveBlock,
+  parseGobgpRib,
+  parseRuleset,
+  ruleKey,
+} from '@weir/mitigation'
 import { DeviceError, run } from './run.ts'
 
 /** How one kind of device is spoken to. Every call may be repeated. Throws DeviceError. */
@@ -8,8 +18,21 @@ export interface Driver {
   /** Give the device a rule: `text` is what was approved, or the same for the rest of its time. */
   apply(text: string): Promise<void>
   undo(text: string): Promise<void>
-  /** What it carries of ours; null: it cannot say, so that rules are given again instead. */
-  list(): Promise<LiveBlock[] | null>
+  /** What it carries of ours. */
+  list(): Promise<LiveBlock[]>
+}
+
+/** The whole rule of a block among what a device carries: by the id in its comment or, as a route has none, by what it matches and does. */
+export function findBlock(
+  device: DeviceRow,
+  live: readonly LiveBlock[],
+  { id, intent: { match, action } }: { id: string; intent: BlockIntent },
+): LiveBlock | undefined {
+  return live.find((each) => {
+    if (each.match === null) return false
+    if (device.transport === 'gobgp') return isRouteOf({ match: each.match, action: each.action }, match, action)
+    return each.id === id && ruleKey(each.match, each.action) === ruleKey(match, action)
+  })
 }
 
 const TIMEOUT_MS = 15_000
@@ -51,22 +74,41 @@ function nftables(prefix: readonly string[], remote: boolean): Driver {
   }
 }
 
+const NO_COUNTERS = { remainingSeconds: null, packets: null, bytes: null }
+
 /** GoBGP's command line against its API; routes end with the daemon. */
 function gobgp(device: DeviceRow): Driver {
   const where = ['-u', device.address ?? '127.0.0.1', '-p', String(device.config.port ?? 50_051)]
-  const send = async (text: string) => {
-    for (const [program = '', ...rest] of commandsOf(text, device.dialect)) {
-      try {
-        await run([program, ...where, ...rest], '', TIMEOUT_MS)
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
-        throw error instanceof DeviceError
-          ? new DeviceError(message, error.unreachable || /unavailable|deadline|refused/i.test(message), error)
-          : error
-      }
+  const ask = async ([program = '', ...rest]: readonly string[]) => {
+    try {
+      return await run([program, ...where, ...rest], '', TIMEOUT_MS)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      throw error instanceof DeviceError
+        ? new DeviceError(message, error.unreachable || /unavailable|deadline|refused/i.test(message), error)
+        : error
     }
   }
-  return { apply: send, undo: send, list: async () => null }
+  const send = async (text: string) => {
+    for (const argv of commandsOf(text, device.dialect)) await ask(argv)
+  }
+  const tables = device.dialect === 'gobgp-flowspec' ? ['ipv4-flowspec', 'ipv6-flowspec'] : ['ipv4', 'ipv6']
+  return {
+    apply: send,
+    undo: send,
+    async list() {
+      const routes: LiveBlock[] = []
+      for (const table of tables) {
+        const text = await ask(['gobgp', 'global', 'rib', '-j', '-a', table])
+        try {
+          routes.push(...parseGobgpRib(text).map((route) => ({ ...route, id: null, set: table, bank: 0, elements: 1, ...NO_COUNTERS })))
+        } catch (error) {
+          throw new DeviceError('gobgp answered with something that cannot be read', false, error)
+        }
+      }
+      return routes
+    },
+  }
 }
 
 /** The driver of a device; null for one that a person configures. `keyDir` holds SSH keys and known_hosts, and nothing else reads it. */

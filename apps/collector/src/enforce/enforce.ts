@@ -26,11 +26,11 @@ import {
 import type { Pool } from '@weir/db/connection'
 import { type Subscription, subscribe } from '@weir/db/notify'
 import { setting } from '@weir/db/queries'
-import { type LiveBlock, reassert, ruleKey } from '@weir/mitigation'
+import { type LiveBlock, reassert } from '@weir/mitigation'
 import type { Component } from '../component.ts'
 import { alertMessages, NO_NOTIFICATIONS, type NotificationSettings, readNotifications } from '../detect/notifications.ts'
 import type { Reporter } from '../reporter.ts'
-import { type Driver, driverFor } from './drivers.ts'
+import { type Driver, driverFor, findBlock } from './drivers.ts'
 import { DeviceError } from './run.ts'
 
 export interface EnforceSettings {
@@ -319,8 +319,8 @@ export class Enforce implements Component {
   async #probe(device: DeviceRow, lane: Lane, driver: Driver, one: Work, carried: Carried): Promise<void> {
     const { block } = one
     const answer = await this.#tried(device, lane, block.id, async () => {
-      const live = await driver.list()
-      if (live !== null && !live.some(({ id }) => id === block.id)) throw new DeviceError('it does not carry the rule that it took', false)
+      if (findBlock(device, await driver.list(), block) === undefined)
+        throw new DeviceError('it does not carry the rule that it took', false)
       // Once more with all its time: what is taken away and put on in one step is never away.
       if (keepsTime(device)) await driver.apply(carried.undo + textNow(one, carried))
     })
@@ -331,7 +331,7 @@ export class Enforce implements Component {
   async #reconcile(device: DeviceRow, lane: Lane, driver: Driver, work: readonly Work[]): Promise<void> {
     lane.reconciledAt = Date.now()
     lane.suspect = false
-    const seen: { live: LiveBlock[] | null } = { live: null }
+    const seen: { live: LiveBlock[] } = { live: [] }
     const asked = await this.#tried(device, lane, null, async () => {
       seen.live = await driver.list()
     })
@@ -342,16 +342,8 @@ export class Enforce implements Component {
       const expires = one.block.expires_at?.getTime() ?? 0
       if (carried === undefined || carried.state === 'manual' || expires - Date.now() < 1_000) continue
       if (this.#stopping || this.#unrecorded || this.#hold?.lost !== false) return
-      if (seen.live === null) {
-        // It cannot say what it carries: giving it again changes nothing when it is there.
-        const answer = await this.#tried(device, lane, one.block.id, () => driver.apply(textNow(one, carried)))
-        if (answer.ok) await deviceSeen(this.#pool, one.block.id, device.id, { packets: null, bytes: null })
-        else if (answer.unreachable) return
-        continue
-      }
-      const found = seen.live.find((each) => each.id === one.block.id)
-      const { intent } = one.block
-      if (found !== undefined && found.match !== null && ruleKey(found.match, found.action) === ruleKey(intent.match, intent.action)) {
+      const found = findBlock(device, seen.live, one.block)
+      if (found !== undefined) {
         // Put back by a pass that ended before it could say so.
         if (carried.state !== 'applied') await reasserted(this.#pool, one.block.id, device.id)
         await deviceSeen(this.#pool, one.block.id, device.id, found)
