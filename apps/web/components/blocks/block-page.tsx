@@ -7,6 +7,7 @@ import { useBlock } from '../../data/use-blocks.ts'
 import { useNow } from '../anomalies/use-now.ts'
 import { bytes, count, dateTime, duration, exact, utc } from '../format.ts'
 import { OnePage } from '../one-page.tsx'
+import { ROLE_NAMES } from '../shell/roles.ts'
 import { Ago, Time } from '../time.tsx'
 import { Badge, StateDot } from '../ui/badge.tsx'
 import { Box } from '../ui/box.tsx'
@@ -172,7 +173,8 @@ function Decision({ block }: { block: Block }) {
       <dl className="grid grid-cols-[92px_minmax(0,1fr)] gap-y-1.5 text-[13px]">
         <dt className="text-muted">Asked by</dt>
         <dd>
-          {block.requester.name} <span className="text-muted">({block.requester.role ?? 'role unknown'})</span>
+          {block.requester.name}{' '}
+          <span className="text-muted">({block.requester.role === null ? 'role unknown' : ROLE_NAMES[block.requester.role]})</span>
         </dd>
         <dt className="text-muted">Why</dt>
         <dd className="[overflow-wrap:anywhere]">{block.reason}</dd>
@@ -188,7 +190,8 @@ function Decision({ block }: { block: Block }) {
             <span className="text-muted">{block.state === 'pending_approval' ? 'nobody yet' : 'not needed'}</span>
           ) : (
             <>
-              {block.approver.name} <span className="text-muted">({block.approver.role ?? 'role unknown'})</span>
+              {block.approver.name}{' '}
+              <span className="text-muted">({block.approver.role === null ? 'role unknown' : ROLE_NAMES[block.approver.role]})</span>
             </>
           )}
         </dd>

@@ -281,7 +281,7 @@ export function ServiceScreen() {
         )}
         {narrow ? (
           <>
-            <div className={cn('max-h-[440px] overflow-y-auto', graph.isPlaceholderData && 'opacity-85')}>{body('list')}</div>
+            <div className={cn('max-h-[440px] overflow-y-auto', graph.isPlaceholderData && 'opacity-90')}>{body('list')}</div>
             {empty ? null : <div className="relative h-80 border-border border-t">{body('graph')}</div>}
           </>
         ) : (

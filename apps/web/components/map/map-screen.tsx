@@ -431,7 +431,7 @@ function ListPanel({
         </h2>
         {hint === undefined ? null : <span className="truncate text-[12px] text-muted">{hint}</span>}
       </header>
-      <div className={cn('relative min-h-0 flex-1 max-lg:max-h-[480px] overflow-y-auto', state.old && 'opacity-85')}>
+      <div className={cn('relative min-h-0 flex-1 max-lg:max-h-[480px] overflow-y-auto', state.old && 'opacity-90')}>
         {state.loading ? (
           <SkeletonRows rows={10} className="px-4 py-3" />
         ) : empty ? (
