@@ -8,7 +8,7 @@ import type { Reporter } from './reporter.ts'
 import { Sightings } from './sightings.ts'
 import type { Store } from './store.ts'
 
-/** Conversations whose owner is remembered: 18 octets each. */
+/** Conversations whose owner is remembered: 16 octets each. */
 const CAPACITY = 1 << 20
 const FLUSH_MS = 100
 const SAVE_MS = 60_000
