@@ -207,7 +207,12 @@ function Entry({ entry, names, onOpen }: { entry: AuditEntry; names: Readonly<Re
         </time>
         <span className="min-w-0 break-words">
           <span className="font-medium">{actorName(entry.actor, names)}</span> {verb}
-          {object === null ? null : <span className="max-sm:inline-block"> {object}</span>}
+          {object === null ? null : (
+            <>
+              {' '}
+              <span className="max-sm:inline-block">{object}</span>
+            </>
+          )}
           {entry.approver === null || entry.approver === entry.actor ? null : (
             <span className="text-muted">, approved by {actorName(entry.approver, names)}</span>
           )}

@@ -83,7 +83,8 @@ function Ports({
             }
           />
           <span className="min-w-0 truncate">
-            {names.get(index) ?? `Interface ${index}`} <span className="font-mono text-[12px] text-muted">{index}</span>
+            {names.get(index) ?? `Interface ${index}`}
+            {names.get(index) == null ? null : <span className="ml-1.5 font-mono text-[12px] text-muted">{index}</span>}
           </span>
         </label>
       ))}
