@@ -111,7 +111,7 @@ export function judgeBlast({ target, collateralShare, collateralCeiling }: Guard
       second(
         'facts_unknown',
         `Not known about the target: ${unknown.join(', ')}.`,
-        'Run the simulation, or ask a second person to approve it.',
+        'Ask a second person to approve it, or simulate it when normal traffic is stored.',
       ),
     )
   return out

@@ -208,7 +208,7 @@ function Figures({ card }: { card: Card }) {
         </p>
       ) : (
         <>
-          <BaselineChart baseline={card.baseline} window={card.window} />
+          <BaselineChart baseline={card.baseline} window={card.window} value={card.unit === card.baseline.unit ? card.value : null} />
           {card.baseline.filter === card.explorer?.filter ? null : (
             <p className="mt-2 text-[12px] text-muted">
               Drawn: all traffic with <code className="font-mono">{card.baseline.filter}</code>, in {card.baseline.unit}.

@@ -16,7 +16,18 @@ type Baseline = NonNullable<AnomalyCard['baseline']>
  * The traffic around an anomaly: what was measured, the range up to what is usual, the line above which it counts, and the window of the
  * finding. The sentence beside it and the table below say the same without the picture.
  */
-export function BaselineChart({ baseline, window, height = 220 }: { baseline: Baseline; window: AnomalyCard['window']; height?: number }) {
+export function BaselineChart({
+  baseline,
+  window,
+  value,
+  height = 220,
+}: {
+  baseline: Baseline
+  window: AnomalyCard['window']
+  /** What the finding says of its window, in the unit of the baseline; null where it is in another one. */
+  value: number | null
+  height?: number
+}) {
   const box = useRef<HTMLElement>(null)
   const [width, setWidth] = useState(700)
   useEffect(() => {
@@ -34,8 +45,8 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
   const end = (rows.at(-1)?.time ?? 0) + baseline.bucketSeconds * 1000
   const peak = Math.max(0, ...rows.map((row) => row.value ?? 0))
   // A threshold far above everything would press the line to the floor: it is then said in words only.
-  const threshold = baseline.threshold !== null && baseline.threshold <= peak * 4 ? baseline.threshold : null
-  const ticks = niceTicks(Math.max(peak, threshold ?? 0, baseline.expected ?? 0), 3)
+  const threshold = baseline.threshold !== null && baseline.threshold <= Math.max(peak, value ?? 0) * 4 ? baseline.threshold : null
+  const ticks = niceTicks(Math.max(peak, value ?? 0, threshold ?? 0, baseline.expected ?? 0), 3)
   const top = ticks.at(-1) ?? 1
   const divider = [1e12, 1e9, 1e6, 1e3].find((step) => top >= step) ?? 1
   const from = Math.max(first, Date.parse(window.from))
@@ -107,6 +118,17 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
             {baseline.expected === null ? null : (
               <ReferenceLine y={baseline.expected} stroke="var(--muted)" strokeDasharray="2 3" ifOverflow="hidden" />
             )}
+            {value === null ? null : (
+              <ReferenceLine
+                segment={[
+                  { x: from, y: value },
+                  { x: to, y: value },
+                ]}
+                stroke="var(--critical)"
+                strokeWidth={2}
+                ifOverflow="hidden"
+              />
+            )}
             {threshold === null ? null : (
               <ReferenceLine y={threshold} stroke="var(--warn)" strokeDasharray="5 4" strokeWidth={1.5} ifOverflow="hidden" />
             )}
@@ -114,8 +136,11 @@ export function BaselineChart({ baseline, window, height = 220 }: { baseline: Ba
         </ResponsiveContainer>
       </div>
       <figcaption className="mt-2 flex flex-wrap gap-x-4 gap-y-1 text-[12px] text-muted">
-        <Key mark={<span className="h-0.5 w-4 bg-chart-1" />}>measured</Key>
+        <Key mark={<span className="h-0.5 w-4 bg-chart-1" />}>{duration(baseline.bucketSeconds)} means</Key>
         <Key mark={<span className="size-3 rounded-[2px] border border-critical/40 bg-critical/15" />}>window of the finding</Key>
+        {value === null ? null : (
+          <Key mark={<span className="h-0.5 w-4 bg-critical" />}>measured in it: {amount(baseline.unit, value)}</Key>
+        )}
         {baseline.expected === null ? null : (
           <Key mark={<span className="size-3 rounded-[2px] bg-chart-other/30" />}>usual: {usual(baseline.unit, baseline.expected)}</Key>
         )}
