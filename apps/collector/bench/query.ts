@@ -121,7 +121,9 @@ try {
   }
   if (batch.rows > 0) await writer.write(batch)
   const loaded = (performance.now() - began) / 1_000
-  await maintain(pool, { now: new Date(to), force: true })
+  // As it is some hours after the last flow: closed hours and days are rewritten then, a few at a time.
+  const rested = new Date(to + DAY_MS / 4)
+  for (let more = true; more; ) more = (await maintain(pool, { now: rested, force: true })).bucketsCompacted > 0
   if (engine === 'timescale') await refreshAll(pool, from, to)
   await pool.query('analyze')
   const folded = (performance.now() - began) / 1_000 - loaded
