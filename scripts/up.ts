@@ -200,8 +200,7 @@ async function main(): Promise<void> {
   let askedAt = 0
 
   const stop = async () => {
-    running.build?.stop()
-    await Promise.all([running.generator?.stop(2_500), running.web?.stop(2_500)])
+    await Promise.all([running.build?.stop(), running.generator?.stop(2_500), running.web?.stop(2_500)])
     await running.collector?.stop(4_500)
     await running.database?.stop()
     running.release()
@@ -238,7 +237,7 @@ async function main(): Promise<void> {
   process.on('disconnect', () => onSignal('the launcher’s end'))
   process.on('exit', () => {
     for (const it of [running.generator, running.web, running.collector]) it?.kill()
-    running.build?.stop()
+    void running.build?.stop()
   })
 
   try {

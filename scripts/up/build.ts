@@ -7,8 +7,12 @@ import { Problem } from './problem.ts'
 export interface Build {
   /** Resolves to whether everything came from the cache; rejects with a Problem. */
   done: Promise<{ cached: boolean }>
-  stop(): void
+  /** End it with all it started, by force when it does not obey. Resolves when it is gone. */
+  stop(): Promise<void>
 }
+
+/** A build that was asked to end has this long. */
+const PATIENCE_MS = 2_000
 
 /**
  * Build what has a build step (the web app) through turbo, which skips what has not changed: a hit takes 0.2 s.
@@ -70,16 +74,27 @@ export function build(root: string, logDir: string): Build {
       }
     })
   })
+  const gone = new Promise<void>((resolve) => {
+    child.once('error', () => resolve())
+    child.once('close', () => resolve())
+  })
+  const signal = (name: NodeJS.Signals) => {
+    if (child.pid === undefined) return
+    try {
+      process.kill(-child.pid, name)
+    } catch {
+      // Ended meanwhile.
+    }
+  }
   return {
     done,
-    stop() {
+    async stop() {
       stopped = true
-      if (child.pid === undefined || child.exitCode !== null) return
-      try {
-        process.kill(-child.pid, 'SIGTERM')
-      } catch {
-        // Ended meanwhile.
-      }
+      if (child.exitCode !== null || child.signalCode !== null) return
+      signal('SIGTERM')
+      const force = setTimeout(() => signal('SIGKILL'), PATIENCE_MS)
+      await gone
+      clearTimeout(force)
     },
   }
 }
