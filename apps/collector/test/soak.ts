@@ -33,6 +33,8 @@ export interface Soak {
   kernelDropped: number
   samples: Sample[]
   faults: string[]
+  /** What the collector says it gave up or set aside, by metric and reason. */
+  givenUp: string[]
   /** Alerts that no fault of the time explains. */
   unexplained: string[]
   /** Faults that must be told and were not. */
@@ -143,8 +145,8 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
   const windows: { from: number; to: number; alerts: string[]; also: string[]; name: string }[] = []
   const readAlerts = () =>
     database.pool
-      .query<{ name: string; subject: string; since: Date; sentence: string }>(
-        'select name, subject, since, sentence from alert order by since',
+      .query<{ name: string; subject: string; since: Date; ended_at: Date | null; sentence: string }>(
+        'select name, subject, since, ended_at, sentence from alert order by since',
       )
       .then(({ rows }) => rows)
   try {
@@ -173,7 +175,13 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
       windows.some(
         ({ from, to, alerts: must, also }) => [...must, ...also].includes(name) && since.getTime() >= from && since.getTime() <= to,
       )
+    const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()
     return {
+      givenUp: text
+        .split('\n')
+        .filter((line) =>
+          /^weir_(flows_shed|flows_quarantined|datagrams_refused|datagrams_received|write_retries)_total.* [1-9]/.test(line),
+        ),
       sent: load.sent,
       stored: Number(rows[0]?.stored),
       different: Number(rows[0]?.different),
@@ -186,7 +194,8 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
       untold: windows
         .filter(({ from, to, alerts: names }) =>
           names.some(
-            (name) => !alerts.some((alert) => alert.name === name && alert.since.getTime() >= from && alert.since.getTime() <= to),
+            // One that was on already tells it as well.
+            (name) => !alerts.some((one) => one.name === name && one.since.getTime() <= to && (one.ended_at?.getTime() ?? to) >= from),
           ),
         )
         .map(({ name }) => name),

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Pool } from '@weir/db/connection'
-import { type AlertMessage, readSurroundings, recordAlerts, type Surroundings } from '@weir/db/ingest'
+import { type AlertMessage, type PastAlert, readSurroundings, recordAlerts, type Surroundings } from '@weir/db/ingest'
 import { setting } from '@weir/db/queries'
 import type { Account } from '../account.ts'
 import type { Component } from '../component.ts'
@@ -35,6 +35,7 @@ const SILENT_MS = 300_000
 const FRESH_TURNS = 3
 const DAY_LEAST = 10_000
 const MOST_WAITING = 256
+const MOST_PAST = 1_000
 const REFUSED: readonly CloseReason[] = ['connections', 'address', 'broken', 'partial', 'handshake']
 const REFUSED_LEAST = 3
 
@@ -115,6 +116,8 @@ export class Alarms implements Component {
   #changed = true
   #settings: NotificationSettings = NO_NOTIFICATIONS
   #settingsAtMs = 0
+  /** Over, and perhaps not written down yet. */
+  #past: PastAlert[] = []
   #messages: (AlertMessage & { triedMs: number; attempts: number })[] = []
   #sending: Promise<void> | null = null
   readonly #timers: NodeJS.Timeout[] = []
@@ -321,7 +324,10 @@ export class Alarms implements Component {
       )
       if (alert.severity === 'page') this.#queue(alert)
     }
-    for (const alert of cleared) log.info({ alert: alert.name, subject: alert.subject, since: alert.since }, 'an alert is over')
+    for (const alert of cleared) {
+      log.info({ alert: alert.name, subject: alert.subject, since: alert.since }, 'an alert is over')
+      if (this.#past.length < MOST_PAST) this.#past.push({ ...alert, endedAt: new Date(now).toISOString() })
+    }
     if (raised.length + cleared.length > 0) {
       this.#changed = true
       void this.#record()
@@ -427,9 +433,11 @@ export class Alarms implements Component {
     if (this.#recording !== null || (!this.#changed && active.length === 0)) return this.#recording ?? Promise.resolve()
     this.#changed = false
     const messages = this.#messages.splice(0)
-    this.#recording = recordAlerts(pool, hostname(), active, messages)
+    const past = this.#past.splice(0)
+    this.#recording = recordAlerts(pool, hostname(), active, past, messages)
       .catch((error: unknown) => {
         this.#messages.unshift(...messages)
+        this.#past.unshift(...past)
         this.#changed = true
         reporter.limited('warn', 'alerts-record', { err: error }, 'the alerts could not be written; tried again')
       })

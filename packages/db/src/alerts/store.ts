@@ -14,6 +14,12 @@ export interface ActiveAlert {
   since: string
 }
 
+/** An alert that is over. */
+export interface PastAlert extends ActiveAlert {
+  /** RFC 3339. */
+  endedAt: string
+}
+
 /** A message about an alert, for one channel. */
 export interface AlertMessage {
   name: string
@@ -30,15 +36,26 @@ const KEPT_DAYS = 90
 
 /**
  * Make the open alerts of a collector what `active` says, and put `messages` into the outbox: one transaction. An alert that is on and was
- * open stays the same row, also over a restart of the collector; what is not on any more is ended. A message is put in once for each row.
+ * open stays the same row, also over a restart of the collector; what is not on any more is ended. What of `past` came and went while
+ * nothing could be written gets its row all the same. A message is put in once for each row.
  */
 export async function recordAlerts(
   pool: Pool,
   collector: string,
   active: readonly ActiveAlert[],
+  past: readonly PastAlert[],
   messages: readonly AlertMessage[],
 ): Promise<void> {
   await inTransaction(pool, async (client) => {
+    await client.query(
+      `insert into alert (collector, name, subject, severity, value, sentence, counter, runbook, since, last_seen, ended_at)
+       select $1, a.name, a.subject, a.severity, a.value, a.sentence, a.counter, a.runbook, a.since, a."endedAt", a."endedAt"
+       from jsonb_to_recordset($2) as a (name text, subject text, severity text, value double precision, sentence text, counter text, runbook text,
+         since timestamptz, "endedAt" timestamptz)
+       where not exists (select from alert o where o.collector = $1 and o.name = a.name and o.subject = a.subject
+         and (o.ended_at is null or o.ended_at >= a.since))`,
+      [collector, JSON.stringify(past)],
+    )
     await client.query(
       `update alert set ended_at = now() where collector = $1 and ended_at is null
        and (name, subject) not in (select name, subject from jsonb_to_recordset($2) as a (name text, subject text))`,
@@ -53,7 +70,6 @@ export async function recordAlerts(
       [collector, JSON.stringify(active)],
     )
     for (const message of messages) {
-      // An alert that ended before its message could be written is told all the same.
       await client.query(
         `insert into notification (system_alert_id, kind, class, channel, payload, sent_at)
          select id, 'alert', $4, $5, $6, case when $7 then now() end from alert

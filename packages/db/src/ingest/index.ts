@@ -1,4 +1,4 @@
-export { type ActiveAlert, type AlertMessage, readSurroundings, recordAlerts, type Surroundings } from '../alerts/store.ts'
+export { type ActiveAlert, type AlertMessage, type PastAlert, readSurroundings, recordAlerts, type Surroundings } from '../alerts/store.ts'
 export { type DeliveryOutcome, type DueNotification, deliverDue, outboxState } from '../anomalies/outbox.ts'
 export {
   activeSuppressions,
