@@ -50,10 +50,8 @@ export function BaselineChart({
   const top = ticks.at(-1) ?? 1
   const divider = [1e12, 1e9, 1e6, 1e3].find((step) => top >= step) ?? 1
   const from = Math.max(first, Date.parse(window.from))
-  const to = Math.min(
-    end,
-    Math.max(Date.parse(window.to), Date.parse(window.from) + Math.max(baseline.bucketSeconds * 1000, (end - first) / 150)),
-  )
+  // Wide enough to be seen.
+  const to = Math.min(end, Math.max(Date.parse(window.to), from + (end - first) / 40))
   const summary = `${baseline.unit} around the anomaly: highest ${amount(baseline.unit, peak)}${baseline.expected === null ? '' : `, usual ${usual(baseline.unit, baseline.expected)}`}${baseline.threshold === null ? '' : `, threshold ${amount(baseline.unit, baseline.threshold)}`}.`
   return (
     <figure ref={box} className="relative min-w-0 select-none [&_*:focus:not(:focus-visible)]:outline-none" aria-label={summary}>
