@@ -353,6 +353,13 @@ describe.each(testEngines())('the block path in %s', (engine) => {
     }
     await deviceSeen(pool, asked.id, 'edge', { packets: 5, bytes: 500 })
     expect(await look()).toMatchObject({ state: 'verified', proof: { by: 'counters' } })
+    // A flow of before that its exporter tells only now: the better witness after all, with the next look for it.
+    await write([
+      { src: '198.51.100.77', dst: VICTIM, proto: 17, srcPort: 53, dstPort: 9, bytes: 500, packets: 1, atMs: Date.now() - 60_000 },
+    ])
+    expect(await look()).toMatchObject({ proof: { by: 'counters' } })
+    await pool.query(`update block set witness_asked_at = witness_asked_at - interval '1 minute' where id = $1`, [asked.id])
+    expect(await look()).toMatchObject({ state: 'verified', proof: { by: 'flows' } })
     await pool.query('update exporter set last_seen = now()')
     await pool.query(`update block set expires_at = now() where id = $1`, [asked.id])
     await beginExpire(pool, asked.id)

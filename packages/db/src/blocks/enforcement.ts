@@ -411,6 +411,7 @@ const FOLD_AFTER_MS = 30 * 60_000
 const SILENT_MS = 60_000
 /** Traffic that the exporters behind a device did not see for this long before a block is none whose absence they could witness. */
 const BEFORE_MS = 3_600_000
+const ASK_AGAIN_MS = 60_000
 const UNWITNESSED =
   'The exporters behind its devices saw no such traffic in the hour before: that they see none now proves nothing. What a device counts will.'
 
@@ -443,12 +444,10 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
   const missing = devices.some((one) => one.state !== 'applied' && one.state !== 'manual')
   const alive = rows[0]?.alive === true
   const absent = alive && quiet && watched
-  // Looked at once, when it decides: the hour before does not change any more. A leak shows as well that they see it.
-  const witnessed =
-    block.leaks.length > 0 ||
-    seen.length > 0 ||
-    block.witnessed ||
-    (absent && block.witnessed === null && (await seenBefore(pool, work, exporters, start)))
+  // Asked when it decides, and again each minute while flows of the hour before may still come. A leak shows as well that they see it.
+  const known = block.witnessed || block.leaks.length > 0 || seen.length > 0
+  const ask = absent && !known && askAgain(block, start, now)
+  const witnessed = known || (ask && (await seenBefore(pool, work, exporters, start)))
   const byFlows = absent && witnessed
   // A device's word for itself counts where nobody else can speak: no exporter is known behind it, none was heard for long, or those that
   // are heard never saw such traffic.
@@ -472,7 +471,14 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
             : null
   const fold = watched && now.getTime() - from.getTime() > FOLD_AFTER_MS ? new Date(now.getTime() - READ_AGAIN_MS) : null
   const first = all.length > 0 && block.leaks.length === 0
-  if (next === block.state && !better && note === block.proof_note && fold === null && JSON.stringify(all) === JSON.stringify(block.leaks))
+  if (
+    next === block.state &&
+    !better &&
+    !ask &&
+    note === block.proof_note &&
+    fold === null &&
+    JSON.stringify(all) === JSON.stringify(block.leaks)
+  )
     return leaking
   const base = fold === null ? null : together(block.leak_base, await leaksOf(pool, work, exporters, { start, from, fresh, to: fold }))
   await inTransaction(pool, async (client) => {
@@ -481,8 +487,8 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
     if (now_.state !== block.state || now_.proof_since?.getTime() !== since.getTime()) return
     await client.query(
       `update block set leaked_bytes = $2, leaks = $3, proof_note = $4, leak_base = coalesce($5, leak_base),
-         leak_base_until = coalesce($6, leak_base_until), witnessed = case when $7 then $8 else witnessed end where id = $1`,
-      [block.id, bytes, JSON.stringify(all), note, base === null ? null : JSON.stringify(base), fold, absent, witnessed],
+         leak_base_until = coalesce($6, leak_base_until), witnessed = $7, witness_asked_at = coalesce($8, witness_asked_at) where id = $1`,
+      [block.id, bytes, JSON.stringify(all), note, base === null ? null : JSON.stringify(base), fold, witnessed, ask ? now : null],
     )
     if (next === block.state && !first && !better) return
     if (next !== block.state || better)
@@ -507,6 +513,13 @@ export async function proveBlock(pool: Pool, work: Work, settings: ProofSettings
     })
   })
   return leaking
+}
+
+/** Whether to look once more for traffic of before: not more than once a minute, and not when all of it must have come. */
+function askAgain(block: Work['block'], start: Date, now: Date): boolean {
+  if (block.witness_asked_at === null) return true
+  const since = now.getTime() - block.witness_asked_at.getTime()
+  return since >= ASK_AGAIN_MS && block.witness_asked_at.getTime() - start.getTime() < FOLD_AFTER_MS
 }
 
 /** Whether the exporters saw traffic that the block matches, behind its devices, in the hour before `start`. */

@@ -59,7 +59,8 @@ export interface BlockRow {
   proof_note: string | null
   verified_at: Date | null
   verified_by: 'flows' | 'counters' | null
-  witnessed: boolean | null
+  witnessed: boolean
+  witness_asked_at: Date | null
   leaks: { exporter: string; interface: string; bytes: number; lastSeen: string }[]
   /** Leaks up to `leak_base_until`, of flows that are not read any more. */
   leak_base: { exporter: string; interface: string; bytes: number; lastSeen: string }[]
