@@ -1,7 +1,7 @@
 'use client'
 import type { AnomalyAction, AnomalySummary } from '@weir/db/contracts'
 import { BellOff, Check, CircleSlash, LockKeyhole, RotateCcw, ShieldAlert } from 'lucide-react'
-import { useId, useState } from 'react'
+import { type ReactNode, useId, useState } from 'react'
 import { toast } from 'sonner'
 import { useAddSuppression, useDecide, useWouldHide } from '../../data/use-anomalies.ts'
 import { refused, useAcknowledge, usePending } from '../../data/use-anomalies-undo.ts'
@@ -123,49 +123,80 @@ function Reason({
   )
 }
 
-function Confirm({ anomaly, onDone }: { anomaly: AnomalySummary; onDone: () => void }) {
-  const id = useId()
-  const decide = useDecide()
-  const [reason, setReason] = useState('')
+/** What the three questions share: the way out, the one that does it, and what went wrong. */
+function Question({
+  title,
+  description,
+  does,
+  disabled,
+  error,
+  onDo,
+  onCancel,
+  children,
+}: {
+  title: string
+  description: string
+  does: string
+  disabled: boolean
+  error: Error | null
+  onDo: () => void
+  onCancel: () => void
+  children: ReactNode
+}) {
   return (
     <DialogContent
-      title="Confirm as a risk"
-      description="It stays open until somebody closes it, and a block can be requested for it."
+      title={title}
+      description={description}
       footer={
         <>
-          <Button onClick={onDone}>Cancel</Button>
-          <Button
-            variant="primary"
-            disabled={decide.isPending}
-            onClick={() =>
-              decide.mutate(
-                { id: anomaly.id, action: 'confirm', ...(reason.trim() === '' ? {} : { reason: reason.trim() }) },
-                {
-                  onSuccess: () => {
-                    toast('Confirmed as a risk')
-                    onDone()
-                  },
-                },
-              )
-            }
-          >
-            Confirm risk
+          <Button onClick={onCancel}>Cancel</Button>
+          <Button variant="primary" disabled={disabled} onClick={onDo}>
+            {does}
           </Button>
         </>
       }
     >
       <div className="flex flex-col gap-4">
-        <p className="text-[13px] leading-relaxed">{anomaly.sentence}</p>
-        <Reason
-          id={`${id}-reason`}
-          label="What do you know about it? (optional)"
-          value={reason}
-          onChange={setReason}
-          placeholder="Seen in the firewall’s log too; the host belongs to accounting."
-        />
-        {decide.error === null ? null : <ProblemNote error={decide.error} />}
+        {children}
+        {error === null ? null : <ProblemNote error={error} />}
       </div>
     </DialogContent>
+  )
+}
+
+function Confirm({ anomaly, onDone }: { anomaly: AnomalySummary; onDone: () => void }) {
+  const id = useId()
+  const decide = useDecide()
+  const [reason, setReason] = useState('')
+  return (
+    <Question
+      title="Confirm as a risk"
+      description="It stays open until somebody closes it, and a block can be requested for it."
+      does="Confirm risk"
+      disabled={decide.isPending}
+      error={decide.error}
+      onCancel={onDone}
+      onDo={() =>
+        decide.mutate(
+          { id: anomaly.id, action: 'confirm', ...(reason.trim() === '' ? {} : { reason: reason.trim() }) },
+          {
+            onSuccess: () => {
+              toast('Confirmed as a risk')
+              onDone()
+            },
+          },
+        )
+      }
+    >
+      <p className="text-[13px] leading-relaxed">{anomaly.sentence}</p>
+      <Reason
+        id={`${id}-reason`}
+        label="What do you know about it? (optional)"
+        value={reason}
+        onChange={setReason}
+        placeholder="Seen in the firewall’s log too; the host belongs to accounting."
+      />
+    </Question>
   )
 }
 
@@ -189,65 +220,55 @@ function Dismiss({ anomaly, onDone }: { anomaly: AnomalySummary; onDone: () => v
   const address = anomaly.actor ?? anomaly.target
   const until = hours === 0 ? null : now + hours * 3_600_000
   return (
-    <DialogContent
+    <Question
       title="Dismiss"
       description="It is harmless, expected or wrong. The reason stays with it."
-      footer={
-        <>
-          <Button onClick={onDone}>Cancel</Button>
-          <Button
-            variant="primary"
-            disabled={decide.isPending || reason.trim() === ''}
-            onClick={() =>
-              decide.mutate(
-                {
-                  id: anomaly.id,
-                  action: 'dismiss',
-                  reason: reason.trim(),
-                  ...(hours === 0 ? {} : { until: new Date(Date.now() + hours * 3_600_000).toISOString() }),
-                },
-                {
-                  onSuccess: () => {
-                    toast(hours === 0 ? 'Dismissed' : 'Dismissed and suppressed')
-                    onDone()
-                  },
-                },
-              )
-            }
-          >
-            {hours === 0 ? 'Dismiss' : 'Dismiss and suppress'}
-          </Button>
-        </>
+      does={hours === 0 ? 'Dismiss' : 'Dismiss and suppress'}
+      disabled={decide.isPending || reason.trim() === ''}
+      error={decide.error}
+      onCancel={onDone}
+      onDo={() =>
+        decide.mutate(
+          {
+            id: anomaly.id,
+            action: 'dismiss',
+            reason: reason.trim(),
+            ...(hours === 0 ? {} : { until: new Date(Date.now() + hours * 3_600_000).toISOString() }),
+          },
+          {
+            onSuccess: () => {
+              toast(hours === 0 ? 'Dismissed' : 'Dismissed and suppressed')
+              onDone()
+            },
+          },
+        )
       }
     >
-      <div className="flex flex-col gap-4">
-        <p className="text-[13px] leading-relaxed">{anomaly.sentence}</p>
-        <Reason
-          id={`${id}-reason`}
-          label="Why? For whoever looks next"
-          value={reason}
-          onChange={setReason}
-          placeholder="Our own vulnerability scanner, every Monday night."
-        />
-        <fieldset className="flex flex-col gap-2 rounded-md border border-border p-3">
-          <legend className="flex items-center gap-1.5 px-1 font-medium text-[12px] text-muted">
-            <BellOff aria-hidden className="size-3.5" /> Keep the same from being told
-          </legend>
-          <div className="flex flex-wrap items-center gap-2 text-[13px]">
-            <Select<Suppress> label="Suppress for" value={suppress} onChange={setSuppress} options={SUPPRESS} />
-            {until === null ? (
-              <span className="text-muted">The next one is told as usual.</span>
-            ) : (
-              <span className="text-muted">
-                until <span suppressHydrationWarning>{dateTime(until)}</span>
-              </span>
-            )}
-          </div>
-          {hours === 0 ? null : <WouldHide detector={anomaly.detector} address={address} self={anomaly.id} />}
-        </fieldset>
-        {decide.error === null ? null : <ProblemNote error={decide.error} />}
-      </div>
-    </DialogContent>
+      <p className="text-[13px] leading-relaxed">{anomaly.sentence}</p>
+      <Reason
+        id={`${id}-reason`}
+        label="Why? For whoever looks next"
+        value={reason}
+        onChange={setReason}
+        placeholder="Our own vulnerability scanner, every Monday night."
+      />
+      <fieldset className="flex flex-col gap-2 rounded-md border border-border p-3">
+        <legend className="flex items-center gap-1.5 px-1 font-medium text-[12px] text-muted">
+          <BellOff aria-hidden className="size-3.5" /> Keep the same from being told
+        </legend>
+        <div className="flex flex-wrap items-center gap-2 text-[13px]">
+          <Select<Suppress> label="Suppress for" value={suppress} onChange={setSuppress} options={SUPPRESS} />
+          {until === null ? (
+            <span className="text-muted">The next one is told as usual.</span>
+          ) : (
+            <span className="text-muted">
+              until <span suppressHydrationWarning>{dateTime(until)}</span>
+            </span>
+          )}
+        </div>
+        {hours === 0 ? null : <WouldHide detector={anomaly.detector} address={address} self={anomaly.id} />}
+      </fieldset>
+    </Question>
   )
 }
 
@@ -266,62 +287,52 @@ function SuppressForm({ anomaly, onDone }: { anomaly: AnomalySummary; onDone: ()
   const what = scopes.find((choice) => choice.value === scope) ?? scopes[0]
   if (what === undefined) return null
   return (
-    <DialogContent
+    <Question
       title="Suppress"
       description="What fits is kept and counted, and told to nobody. This one stays as it is: nothing is decided about it."
-      footer={
-        <>
-          <Button onClick={onDone}>Cancel</Button>
-          <Button
-            variant="primary"
-            disabled={add.isPending || reason.trim() === ''}
-            onClick={() =>
-              add.mutate(
-                {
-                  detector: what.detector,
-                  address: what.address,
-                  until: new Date(Date.now() + hours * 3_600_000).toISOString(),
-                  reason: reason.trim(),
-                },
-                {
-                  onSuccess: () => {
-                    toast('Suppressed', { description: 'It is listed under “Suppressions”, where it can be ended early.' })
-                    onDone()
-                  },
-                },
-              )
-            }
-          >
-            Suppress
-          </Button>
-        </>
+      does="Suppress"
+      disabled={add.isPending || reason.trim() === ''}
+      error={add.error}
+      onCancel={onDone}
+      onDo={() =>
+        add.mutate(
+          {
+            detector: what.detector,
+            address: what.address,
+            until: new Date(Date.now() + hours * 3_600_000).toISOString(),
+            reason: reason.trim(),
+          },
+          {
+            onSuccess: () => {
+              toast('Suppressed', { description: 'It is listed under “Suppressions”, where it can be ended early.' })
+              onDone()
+            },
+          },
+        )
       }
     >
-      <div className="flex flex-col gap-4">
-        <div className="grid gap-3 sm:grid-cols-[minmax(0,1fr)_auto]">
-          <div className="grid min-w-0 content-start gap-1">
-            <span className="font-medium text-[12px] text-muted">What is not told</span>
-            <Select label="What is not told" className="w-full" value={what.value} onChange={setScope} options={scopes} />
-          </div>
-          <div className="grid content-start gap-1">
-            <span className="font-medium text-[12px] text-muted">For</span>
-            <Select<Suppress> label="Suppress for" className="max-sm:w-full" value={length} onChange={setLength} options={FOR_HOURS} />
-          </div>
+      <div className="grid gap-3 sm:grid-cols-[minmax(0,1fr)_auto]">
+        <div className="grid min-w-0 content-start gap-1">
+          <span className="font-medium text-[12px] text-muted">What is not told</span>
+          <Select label="What is not told" className="w-full" value={what.value} onChange={setScope} options={scopes} />
         </div>
-        <p className="-mt-2 text-[12.5px] text-muted" suppressHydrationWarning>
-          {now === 0 ? '' : `Until ${dateTime(now + hours * 3_600_000)}, then the next one is told as usual.`}
-        </p>
-        <Reason
-          id={`${id}-reason`}
-          label="Why? It stands in the list of suppressions"
-          value={reason}
-          onChange={setReason}
-          placeholder="Load test of the shop, announced by its team."
-        />
-        <WouldHide detector={what.detector} address={what.address} self={anomaly.id} />
-        {add.error === null ? null : <ProblemNote error={add.error} />}
+        <div className="grid content-start gap-1">
+          <span className="font-medium text-[12px] text-muted">For</span>
+          <Select<Suppress> label="Suppress for" className="max-sm:w-full" value={length} onChange={setLength} options={FOR_HOURS} />
+        </div>
       </div>
-    </DialogContent>
+      <p className="-mt-2 text-[12.5px] text-muted" suppressHydrationWarning>
+        {now === 0 ? '' : `Until ${dateTime(now + hours * 3_600_000)}, then the next one is told as usual.`}
+      </p>
+      <Reason
+        id={`${id}-reason`}
+        label="Why? It stands in the list of suppressions"
+        value={reason}
+        onChange={setReason}
+        placeholder="Load test of the shop, announced by its team."
+      />
+      <WouldHide detector={what.detector} address={what.address} self={anomaly.id} />
+    </Question>
   )
 }
 
