@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createPool, type Pool } from '@weir/db/connection'
 import { startEmbedded } from '@weir/db/embedded'
 import { migrate } from '@weir/db/migrate'
-import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory } from './processes.ts'
+import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory, startSender } from './processes.ts'
 
 /*
  * npm run bench:ingest -- [--rounds 5] [--seconds 15] [--from 40000] [--confirm 300] [--port 24100] [--url URL]
@@ -215,19 +215,9 @@ const nfacctd: Contender = {
 async function step(contender: Contender, rate: number, port: number, length = seconds): Promise<Step> {
   const running = await contender.start(port)
   try {
-    const sender = spawn(process.execPath, [here('sender.ts'), String(running.port), String(rate), String(length), '127.0.0.1'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    let said = ''
-    sender.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString()
-    })
-    const ended = new Promise<void>((resolve) => sender.once('exit', () => resolve()))
-    while (!said.includes('ready')) await sleep(50)
+    const sender = await startSender(running.port, rate, length)
     const before = { collector: cpuSeconds(running.pid), database: cpuSeconds(postmaster) }
-    sender.stdin.write('go\n')
-    await ended
-    const sent = Number(JSON.parse(said.split('\n')[1] ?? '{}').flows)
+    const sent = await sender.go()
     const deadline = Date.now() + SETTLE_MS
     let stored = 0
     for (;;) {
@@ -272,13 +262,7 @@ async function copyLimit(): Promise<{ rate: number; octets: number } | null> {
   const running = await weir.start(ports)
   const file = join(directory, 'rows.bin')
   try {
-    const sender = spawn(process.execPath, [here('sender.ts'), String(running.port), '30000', '20', '127.0.0.1'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    await new Promise<void>((resolve) => sender.stdout.once('data', () => resolve()))
-    const ended = new Promise<void>((resolve) => sender.once('exit', () => resolve()))
-    sender.stdin.write('go\n')
-    await ended
+    await (await startSender(running.port, 30_000, 20)).go()
     await sleep(3_000)
     const rows = await running.stored()
     const its = new URL(server)

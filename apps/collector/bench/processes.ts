@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
 /** Ticks of the processor's clock a second, as /proc counts them. */
 export const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
@@ -71,4 +72,34 @@ export async function end(pid: number, limitMs = 15_000): Promise<void> {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[sorted.length >> 1] ?? Number.NaN
+}
+
+/** `sender.ts` in a process of its own, its datagrams made. `go` lets it begin and resolves, when it has ended, with the flows it sent. */
+export async function startSender(
+  port: number,
+  flowsPerSecond: number,
+  seconds: number,
+  source = '127.0.0.1',
+): Promise<{ go(): Promise<number>; stop(): void }> {
+  const script = fileURLToPath(new URL('sender.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, String(port), String(flowsPerSecond), String(seconds), source], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let said = ''
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      if (said.includes('ready')) resolve()
+    })
+    child.once('exit', () => reject(new Error('the sender ended before it was ready')))
+  })
+  return {
+    async go() {
+      child.stdin.write('go\n')
+      await ended
+      return Number(/"flows":(\d+)/.exec(said)?.[1])
+    },
+    stop: () => void child.kill('SIGKILL'),
+  }
 }

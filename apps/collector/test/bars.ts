@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Pool } from '@weir/db/connection'
 import { COPY_COLUMNS, createWriter, type Engine, FlowBatch, type Frame } from '@weir/db/ingest'
 import { address, sampleContext, sampleFlow } from '@weir/db/testing'
-import { metricOf, NumberedLoad, type Program, startProgram, storedNumbers } from './chaos.ts'
+import { startSender } from '../bench/processes.ts'
+import { metricOf, metricsOf, NumberedLoad, type Program, startProgram, storedNumbers } from './chaos.ts'
 import { breakableWay, newDataDir, until } from './harness.ts'
 
 /** One frame of `rows` flows numbered from `first`, in the source address. */
@@ -135,33 +134,6 @@ export async function ratedLoad(
   }
 }
 
-/** A sender of datagrams of 1,464 octets in a process of its own. `go` starts it and resolves with the number it sent. */
-async function fastSender(
-  port: number,
-  perSecond: number,
-  seconds: number,
-  source: string,
-): Promise<{ go(): Promise<number>; stop(): void }> {
-  const script = fileURLToPath(new URL('../bench/sender.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, String(port), String(perSecond * PER_DATAGRAM), String(seconds), source], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  let said = ''
-  child.stdout.on('data', (text: Buffer) => {
-    said += text.toString()
-  })
-  await until('a sender to be ready', () => said.includes('ready'), 60_000)
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  return {
-    async go() {
-      child.stdin.write('go\n')
-      await ended
-      return Number(/"flows":(\d+)/.exec(said)?.[1]) / PER_DATAGRAM
-    },
-    stop: () => void child.kill('SIGKILL'),
-  }
-}
-
 /**
  * More than anybody can read (B18): 60,000 datagrams a second, with detection off. `unaccounted` are datagrams that are neither received nor
  * counted as dropped by the kernel; `alertSeconds` how long `kernel_drops` took.
@@ -187,9 +159,10 @@ export async function burst(
     WEIR_DETECT: 'off',
   })
   const { metrics = 0 } = program.ports
-  const senders = await Promise.all(['127.0.0.61', '127.0.0.62'].map((source) => fastSender(options.port, 30_000, options.seconds, source)))
-  const alerted = async () =>
-    /^weir_alert\{name="kernel_drops"[^}]*\} [1-9]/m.test(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text())
+  const senders = await Promise.all(
+    ['127.0.0.61', '127.0.0.62'].map((source) => startSender(options.port, 30_000 * PER_DATAGRAM, options.seconds, source)),
+  )
+  const alerted = async () => /^weir_alert\{name="kernel_drops"[^}]*\} [1-9]/m.test(await metricsOf(metrics))
   let alertSeconds = Number.POSITIVE_INFINITY
   let residentMiB = 0
   let over = false
@@ -203,7 +176,7 @@ export async function burst(
   }
   try {
     const watching = watch()
-    const sent = (await Promise.all(senders.map((sender) => sender.go()))).reduce((sum, n) => sum + n, 0)
+    const sent = (await Promise.all(senders.map((sender) => sender.go()))).reduce((sum, flows) => sum + flows / PER_DATAGRAM, 0)
     const ended = performance.now()
     await until('everything that was received to be decoded', async () => (await metricOf(metrics, 'weir_datagrams_waiting')) === 0, 30_000)
     await until('the alert', () => alertSeconds < Number.POSITIVE_INFINITY, 15_000)

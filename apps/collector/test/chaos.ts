@@ -204,10 +204,14 @@ export async function startProgram(env: Record<string, string>): Promise<Program
   return { child, ports, output: () => output, ended }
 }
 
+/** All metrics of a running collector, as it tells them. */
+export async function metricsOf(port: number): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+}
+
 /** A metric of a running collector, summed over its labels. */
 export async function metricOf(port: number, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-  return text
+  return (await metricsOf(port))
     .split('\n')
     .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)

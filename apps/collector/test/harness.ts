@@ -9,6 +9,7 @@ import { type Config, readConfig } from '../src/config.ts'
 import type { Protocol } from '../src/generate/encoder.ts'
 import { SimulatedExporter } from '../src/generate/exporter.ts'
 import { PROFILES } from '../src/generate/network.ts'
+import { metricOf } from './chaos.ts'
 
 /** A data directory of its own; the geo cache is shared, because building it takes seconds. */
 export function newDataDir(): { path: string; remove(): void } {
@@ -46,13 +47,7 @@ export async function startTestCollector(databaseUrl: string, settings: Partial<
     ...settings,
   }
   const collector = await startCollector(config, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const metric = async (name: string) => {
-    const text = await (await fetch(`http://127.0.0.1:${collector.ports.metrics}/metrics`)).text()
-    return text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
-  }
+  const metric = (name: string) => metricOf(collector.ports.metrics ?? 0, name)
   return {
     ...collector,
     lines,

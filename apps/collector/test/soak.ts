@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SimulatedExporter } from '../src/generate/exporter.ts'
 import { PROFILES } from '../src/generate/network.ts'
-import { type KillableDatabase, metricOf, NumberedLoad, startProgram } from './chaos.ts'
+import { type KillableDatabase, metricOf, metricsOf, NumberedLoad, startProgram } from './chaos.ts'
 import { exporterFaults, injector, refusesPoison } from './faults.ts'
 import { datagrams, newDataDir, send, until } from './harness.ts'
 
@@ -142,20 +142,14 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
       },
     },
   ]
-  const windows: { from: number; to: number; alerts: string[]; also: string[]; name: string }[] = []
-  const readAlerts = () =>
-    database.pool
-      .query<{ name: string; subject: string; since: Date; ended_at: Date | null; sentence: string }>(
-        'select name, subject, since, ended_at, sentence from alert order by since',
-      )
-      .then(({ rows }) => rows)
+  const windows: { from: number; to: number; fault: Fault }[] = []
   try {
     await load.start()
     for (let turn = 0; Date.now() - began + options.everyMs <= options.minutes * 60_000; turn++) {
       await sleep(Math.max(0, began + (turn + 1) * options.everyMs - Date.now()))
       const fault = faults[turn % faults.length]
       if (fault === undefined) break
-      const window = { from: Date.now(), to: Number.POSITIVE_INFINITY, alerts: fault.alerts, also: fault.also ?? [], name: fault.name }
+      const window = { from: Date.now(), to: Number.POSITIVE_INFINITY, fault }
       windows.push(window)
       await fault.run()
       window.to = Date.now() + AFTER_MS
@@ -170,14 +164,20 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
        from flow f join exporter e on e.id = f.exporter_id where host(e.address) = any($1) and f.slice is not true`,
       [LIVE],
     )
-    const alerts = await readAlerts()
+    const { rows: alerts } = await database.pool.query<{
+      name: string
+      subject: string
+      since: Date
+      ended_at: Date | null
+      sentence: string
+    }>('select name, subject, since, ended_at, sentence from alert order by since')
     const explained = ({ name, since }: { name: string; since: Date }) =>
       windows.some(
-        ({ from, to, alerts: must, also }) => [...must, ...also].includes(name) && since.getTime() >= from && since.getTime() <= to,
+        ({ from, to, fault: { alerts: must, also = [] } }) =>
+          [...must, ...also].includes(name) && since.getTime() >= from && since.getTime() <= to,
       )
-    const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()
     return {
-      givenUp: text
+      givenUp: (await metricsOf(metrics))
         .split('\n')
         .filter((line) =>
           /^weir_(flows_shed|flows_quarantined|datagrams_refused|datagrams_received|write_retries)_total.* [1-9]/.test(line),
@@ -187,18 +187,18 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
       different: Number(rows[0]?.different),
       kernelDropped: await metricOf(metrics, 'weir_kernel_dropped_datagrams_total'),
       samples,
-      faults: windows.map(({ name }) => name),
+      faults: windows.map(({ fault }) => fault.name),
       unexplained: alerts
         .filter((alert) => !explained(alert))
         .map(({ name, subject, since, sentence }) => `${since.toISOString()} ${name} ${subject}: ${sentence}`),
       untold: windows
-        .filter(({ from, to, alerts: names }) =>
+        .filter(({ from, to, fault: { alerts: names } }) =>
           names.some(
             // One that was on already tells it as well.
             (name) => !alerts.some((one) => one.name === name && one.since.getTime() <= to && (one.ended_at?.getTime() ?? to) >= from),
           ),
         )
-        .map(({ name }) => name),
+        .map(({ fault }) => fault.name),
     }
   } finally {
     clearInterval(sampler)
