@@ -10,7 +10,7 @@ const SILENCE_MS = 2 * 3_600_000
 
 /** What survives a restart: plain data. */
 export interface DetectionState {
-  version: 1
+  version: 2
   /** Time of the last tick, epoch ms. */
   clockMs: number
   engine: EngineState
@@ -80,7 +80,7 @@ export class Detection {
 
   /** The state itself, not a copy: serialise it before the next `push`. */
   snapshot(): DetectionState {
-    return { version: 1, clockMs: this.#clockMs, engine: this.#engine.snapshot(), tracker: this.#tracker.snapshot() }
+    return { version: 2, clockMs: this.#clockMs, engine: this.#engine.snapshot(), tracker: this.#tracker.snapshot() }
   }
 }
 

@@ -16,8 +16,10 @@ import { shortPackets } from './detectors/short-packets.ts'
 import { synFlood } from './detectors/syn-flood.ts'
 import { type FlowEvent, isIcmpError, scale } from './event.ts'
 import { type Finding, lessTrusted, type Trust } from './finding.ts'
+import { type Fingerprints, fingerprints, Key, recall, remember, turn } from './fingerprints.ts'
 import { Networks, neighbourhood, octetsOf } from './networks.ts'
-import { acquit, type HostTraffic, hostTraffic, learnMinute, receive } from './own-traffic.ts'
+import { acquit, type HostTraffic, hostTraffic, learnMinute, receive, rest, tidy } from './own-traffic.ts'
+import { hash } from './sketch.ts'
 
 const FACTORIES: Record<string, DetectorFactory> = {
   ddos,
@@ -38,15 +40,21 @@ const FACTORIES: Record<string, DetectorFactory> = {
 const TICK_MS = 10_000
 const CONTACT_MS = 15 * 60_000
 const OWN_LIMIT = 100_000
+/** Contacts of one generation. */
 const CONTACT_LIMIT = 500_000
 const DUPLICATE_MS = 60_000
-/** Records of one generation. Above 5,000 a second a duplicate is known for less than a minute, and memory stays below 150 MB. */
+/** Records of one generation. Above 5,000 a second a duplicate is known for less than a minute. */
 const DUPLICATE_LIMIT = 300_000
 const SUSPECT_LIMIT = 50_000
 /** Exporters beyond it count as watched from the start. */
 const EXPORTER_LIMIT = 10_000
+/** Inbound records per conversation that can be taken back. */
+const UNSOLICITED = 16
 /** As long as the longest window of a detector that looks at single hosts. */
 const SUSPECT_MS = 15 * 60_000
+
+const key = new Key()
+const pair = (own: string, peer: string): Key => key.begin().text(own).text(peer).end()
 
 /** How far each exporter's telemetry can be believed now; an exporter that is not named is in order, `all` holds for every one. */
 export interface Telemetry {
@@ -56,20 +64,22 @@ export interface Telemetry {
 
 interface Shared {
   sinceMs: number
-  /** When each exporter was first heard; absent in a state from before this was kept. */
-  exporters?: Map<string, number>
+  /** When each exporter was first heard. */
+  exporters: Map<string, number>
   tickMs: number
   conversations: ConversationState
   own: Map<string, HostTraffic>
   /** When an own address last opened a conversation with a peer. */
-  contacts: Map<string, number>
-  /** Two generations of record keys with the exporter that owns them (DETECTION 1.2.3). */
-  duplicates: { young: Map<string, string>; old: Map<string, string>; turnedMs: number; dropped: number }
+  contacts: Fingerprints
+  /** Records, with the exporter that owns them as a hash of its address (DETECTION 1.2.3). */
+  duplicates: Fingerprints
+  /** Records that another exporter had reported already. */
+  dropped: number
 }
 
 /** Everything the engine knows, as plain data: structured clone or v8 serialisation keeps it over a restart. */
 export interface EngineState {
-  version: 1
+  version: 2
   shared: Shared
   detectors: Record<string, unknown>
 }
@@ -99,12 +109,11 @@ export class Engine {
       tickMs: 0,
       conversations: conversationState(),
       own: new Map(),
-      contacts: new Map(),
-      duplicates: { young: new Map(), old: new Map(), turnedMs: 0, dropped: 0 },
+      contacts: fingerprints(),
+      duplicates: fingerprints(),
+      dropped: 0,
     }
     const shared = this.#shared
-    // Who had been heard before is not known then; they have been watched for as long as anything was.
-    shared.exporters ??= new Map()
     const exporters = shared.exporters
     const touched = this.#touched
     const trustIn = (finding: Omit<Finding, 'trust'>) => this.#trust(finding)
@@ -135,35 +144,38 @@ export class Engine {
       shared.tickMs = now - (now % TICK_MS)
     }
     const { exporters } = shared
-    if (exporters !== undefined && exporters.size < EXPORTER_LIMIT && !exporters.has(event.exporter)) exporters.set(event.exporter, now)
+    if (exporters.size < EXPORTER_LIMIT && !exporters.has(event.exporter)) exporters.set(event.exporter, now)
     for (const detector of this.#detectors) detector.sighted?.(event, now)
     // A witness tells what another exporter saw of a conversation that was judged already.
     if (event.witness === true || this.#duplicate(event, now)) return
     const trust = this.telemetry.exporters.get(event.exporter)
     if (trust !== undefined) for (const address of [event.src, event.dst]) this.#suspect(address, trust, now)
-    const { conversation, forward } = track(shared.conversations, event, now)
+    const { place, mine, other } = track(shared.conversations, event, now)
+    const { unsolicited } = shared.conversations
     const inward = this.#networks.inside(event.dst)
     const outward = this.#networks.inside(event.src)
     if (outward && !inward) {
-      const theirs = forward ? conversation.backward : conversation.forward
       // It spoke first when nothing had come before, or what had come began later than this. What it says of a packet that did
       // reach it (port unreachable) is no asking: a flood to a closed port stays a flood.
-      if (!isIcmpError(event) && (theirs.records === 0 || theirs.firstMs >= event.startMs)) {
+      if (!isIcmpError(event) && (other.records === 0 || other.firstMs >= event.startMs)) {
         this.#contact(event.src, event.dst, now)
         const host = shared.own.get(event.src)
-        if (host !== undefined) for (const [start, end, packets] of conversation.unsolicited) acquit(host, start, end, packets)
-        conversation.unsolicited.length = 0
+        const before = unsolicited.get(place)
+        if (host !== undefined && before !== undefined)
+          for (let i = 0; i < before.length; i += 3) acquit(host, before[i] ?? 0, before[i + 1] ?? 0, before[i + 2] ?? 0)
+        unsolicited.delete(place)
       }
     } else if (inward && !outward && this.#networks.outside(event.src)) {
-      const ours = forward ? conversation.backward : conversation.forward
       const solicited =
-        (ours.records > 0 && ours.firstMs <= event.startMs) || now - (shared.contacts.get(`${event.dst}|${event.src}`) ?? 0) < CONTACT_MS
+        (other.records > 0 && other.firstMs <= event.startMs) ||
+        now - (recall(shared.contacts, pair(event.dst, event.src)) ?? 0) < CONTACT_MS
       this.#receive(event.dst, event, solicited)
       this.#receive(neighbourhood(event.dst), event, solicited)
-      if (!solicited && conversation.unsolicited.length < 16)
-        conversation.unsolicited.push([event.startMs, event.endMs, event.packets * scale(event)])
+      if (!solicited) {
+        const before = unsolicited.get(place) ?? []
+        if (before.length < UNSOLICITED * 3) unsolicited.set(place, [...before, event.startMs, event.endMs, event.packets * scale(event)])
+      }
     }
-    const [mine, other] = forward ? [conversation.forward, conversation.backward] : [conversation.backward, conversation.forward]
     for (const detector of this.#detectors) detector.record?.(event, now, mine, other)
   }
 
@@ -202,29 +214,27 @@ export class Engine {
   }
 
   #contact(own: string, peer: string, now: number): void {
-    const contacts = this.#shared.contacts
-    const key = `${own}|${peer}`
-    contacts.delete(key)
-    makeRoom(contacts, CONTACT_LIMIT)
-    contacts.set(key, now)
+    remember(this.#shared.contacts, pair(own, peer), now, now, CONTACT_LIMIT, CONTACT_MS)
   }
 
   /** The same record from another exporter within 60 s, or 300,000 records: the first one owns it. Different counters are halves, and add. */
   #duplicate(event: FlowEvent, now: number): boolean {
-    const d = this.#shared.duplicates
-    if (now - d.turnedMs > DUPLICATE_MS || d.young.size >= DUPLICATE_LIMIT) {
-      d.old = d.young
-      d.young = new Map()
-      d.turnedMs = now
-    }
-    const key = `${event.src}|${event.srcPort}|${event.dst}|${event.dstPort}|${event.proto}|${Math.round(event.startMs / 1000)}|${event.bytes}|${event.packets}`
-    const owner = d.young.get(key) ?? d.old.get(key)
+    const known = this.#shared.duplicates
+    turn(known, now, DUPLICATE_LIMIT, DUPLICATE_MS)
+    key.begin().text(event.src).number(event.srcPort).text(event.dst).number(event.dstPort).number(event.proto)
+    key
+      .number(Math.round(event.startMs / 1000))
+      .number(event.bytes)
+      .number(event.packets)
+      .end()
+    const me = hash(event.exporter)
+    const owner = recall(known, key)
     if (owner === undefined) {
-      d.young.set(key, event.exporter)
+      remember(known, key, me, now, DUPLICATE_LIMIT, DUPLICATE_MS)
       return false
     }
-    if (owner === event.exporter) return false
-    d.dropped++
+    if (owner === me) return false
+    this.#shared.dropped++
     return true
   }
 
@@ -264,12 +274,15 @@ export class Engine {
         continue
       }
       learnMinute(host, now)
-      if (host.newest < idle - 6) this.#touched.delete(address)
+      if (host.newest < idle - 6) {
+        this.#touched.delete(address)
+        rest(host)
+      } else tidy(host, now)
     }
   }
 
   get duplicates(): number {
-    return this.#shared.duplicates.dropped
+    return this.#shared.dropped
   }
 
   /** The state itself, not a copy: serialise it before the next `push`. */
@@ -278,6 +291,6 @@ export class Engine {
     Object.keys(FACTORIES).forEach((name, i) => {
       detectors[name] = this.#detectors[i]?.state
     })
-    return { version: 1, shared: this.#shared, detectors }
+    return { version: 2, shared: this.#shared, detectors }
   }
 }

@@ -1,10 +1,20 @@
 import { type Baseline, baseline, learn } from './baseline.ts'
 import { ACK, type FlowEvent, PSH, RST, SYN, scale, TCP, UDP } from './event.ts'
-import { add, count, type Distinct, distinct, type Heavy } from './sketch.ts'
+import { add, count, type Distinct, type Heavy, NONE } from './sketch.ts'
 
 export const WINDOW_MS = 10_000
 /** Windows kept: an active timeout of 60 s, the lateness of 30 s, and the three that a rule looks at. */
 export const WINDOWS = 12
+
+/** How long a window is left to fill before it is judged: mirrored and late records arrive within that. */
+const READY_MS = 10_000
+/** Windows a rule looks at. */
+const JUDGED = 3
+
+/** The newest window that may be judged at `now`. It never goes back. */
+export function newestJudged(host: HostTraffic, now: number): number {
+  return Math.min(host.newest, Math.floor((now - READY_MS) / WINDOW_MS) - 1)
+}
 
 /** What reached one own address in 10 s. Packets and octets are scaled; `flows` counts records whose packets began in it. */
 export interface Window {
@@ -27,16 +37,19 @@ export interface Window {
   /** Own addresses hit: one for a host, the heaviest of a prefix. */
   targets: Heavy
   countries: Heavy
+  /** Nobody will ask any more who it was: only the sums are kept, to be learned. */
+  bare: boolean
 }
 
-export const HOST_METRICS = ['packets', 'bytes', 'flows', 'synOnly', 'short'] as const
-export type HostMetric = (typeof HOST_METRICS)[number]
+const METRICS = ['packets', 'bytes', 'flows', 'synOnly', 'short'] as const
+/** The place of each metric in `usual`. */
+export const METRIC = { packets: 0, bytes: 1, flows: 2, synOnly: 3, short: 4 } as const
 
 export interface HostTraffic {
   address: string
   windows: (Window | undefined)[]
   newest: number
-  usual: Record<HostMetric, Baseline>
+  usual: Baseline
   learnedMinute: number
   /** While a detector fires, the host does not learn (at most 6 h). */
   firingSince: number
@@ -48,12 +61,15 @@ export function hostTraffic(address: string): HostTraffic {
     address,
     windows: new Array<Window | undefined>(WINDOWS),
     newest: -1,
-    usual: { packets: baseline(), bytes: baseline(), flows: baseline(), synOnly: baseline(), short: baseline() },
+    usual: baseline(METRICS.length),
     learnedMinute: -1,
     firingSince: 0,
     firingUntil: 0,
   }
 }
+
+/** Shared, never changed: most windows know no country. */
+const NOBODY: Heavy = new Map()
 
 /** The window of epoch index `index`, made on first use; undefined when it is older than what is kept. */
 export function windowAt(host: HostTraffic, index: number): Window | undefined {
@@ -76,12 +92,13 @@ export function windowAt(host: HostTraffic, index: number): Window | undefined {
     icmp: 0,
     udp: 0,
     observed: 0,
-    sources: distinct(),
+    sources: NONE,
     ports: new Map(),
     prefixes: new Map(),
-    targetPorts: distinct(),
+    targetPorts: NONE,
     targets: new Map(),
-    countries: new Map(),
+    countries: NOBODY,
+    bare: false,
   }
   host.windows[slot] = made
   return made
@@ -134,12 +151,15 @@ export function receive(host: HostTraffic, event: FlowEvent, solicited: boolean)
       window.flows += 1
       if (event.proto === TCP && flags >= 0 && (flags & (SYN | ACK)) === (SYN | ACK) && !answer) window.made += 1
     }
-    add(window.sources, event.src)
-    add(window.targetPorts, event.dstPort)
+    if (window.bare) continue
+    window.sources = add(window.sources, event.src)
+    window.targetPorts = add(window.targetPorts, event.dstPort)
     count(window.targets, event.dst, packets)
     count(window.ports, `${event.proto}/${event.srcPort}`, packets)
     count(window.prefixes, slash24(event.src), packets)
-    if (event.srcCountry !== '') count(window.countries, event.srcCountry, packets)
+    if (event.srcCountry === '') continue
+    if (window.countries.size === 0) window.countries = new Map()
+    count(window.countries, event.srcCountry, packets)
   }
 }
 
@@ -162,11 +182,44 @@ export function learnMinute(host: HostTraffic, now: number): void {
   if (minute <= host.learnedMinute) return
   host.learnedMinute = minute
   if (now < host.firingUntil && now - host.firingSince < 6 * 3_600_000) return
-  const sums = { packets: 0, bytes: 0, flows: 0, synOnly: 0, short: 0 }
+  const sums = METRICS.map(() => 0)
   for (let i = 0; i < 6; i++) {
     const window = peek(host, minute * 6 + i)
     if (window === undefined) continue
-    for (const metric of HOST_METRICS) sums[metric] += window[metric]
+    METRICS.forEach((metric, m) => {
+      sums[m] = (sums[m] ?? 0) + window[metric]
+    })
   }
-  for (const metric of HOST_METRICS) learn(host.usual[metric], minute, sums[metric] / 60)
+  learn(
+    host.usual,
+    minute,
+    sums.map((sum) => sum / 60),
+  )
+}
+
+/**
+ * Let go what will not be asked for: detectors look at the three newest windows that have closed, learning at the sums of a minute.
+ * Who sent what is nine tenths of a window, and there are as many windows as own hosts that hear something.
+ */
+export function tidy(host: HostTraffic, now: number): void {
+  const judged = newestJudged(host, now) - JUDGED + 1
+  for (let slot = 0; slot < WINDOWS; slot++) {
+    const window = host.windows[slot]
+    if (window === undefined || window.index >= judged) continue
+    if (Math.floor(window.index / 6) <= host.learnedMinute) host.windows[slot] = undefined
+    else if (!window.bare) {
+      window.bare = true
+      window.sources = NONE
+      window.targetPorts = NONE
+      window.ports = NOBODY
+      window.prefixes = NOBODY
+      window.targets = NOBODY
+      window.countries = NOBODY
+    }
+  }
+}
+
+/** It has heard nothing for minutes: a record that comes this late finds no window to join. */
+export function rest(host: HostTraffic): void {
+  host.windows.fill(undefined)
 }

@@ -1,18 +1,30 @@
 /**
+ * A set that mostly has a handful of members: an array until it has eight, which takes a third of a Set's memory, then a Set.
+ * The shared array is never changed: whoever adds keeps what `include` returns.
+ */
+export type Few<T> = readonly T[] | Set<T>
+
+const FEW = 8
+export const NONE: readonly never[] = []
+
+export function include<T>(few: Few<T>, member: T): Few<T> {
+  if (few instanceof Set) return few.add(member)
+  if (few.includes(member)) return few
+  return few.length < FEW ? [...few, member] : new Set([...few, member])
+}
+
+export const holds = <T>(few: Few<T>, member: T): boolean => (few instanceof Set ? few.has(member) : few.includes(member))
+
+export const howMany = (few: Few<unknown>): number => (few instanceof Set ? few.size : few.length)
+
+/**
  * Distinct count: exact up to 64 members, then HyperLogLog with 256 registers (256 octets, standard error 6.5 %:
  * Flajolet et al. 2007). Plain data, so that a state snapshot needs no code.
  */
-export interface Distinct {
-  exact: Set<string | number> | null
-  registers: Uint8Array | null
-}
+export type Distinct = Few<string | number> | Uint8Array
 
 const EXACT = 64
 const REGISTERS = 256
-
-export function distinct(): Distinct {
-  return { exact: new Set(), registers: null }
-}
 
 /** FNV-1a with a murmur finaliser: spreads near-equal addresses over all registers. */
 export function hash(key: string | number): number {
@@ -33,46 +45,30 @@ function register(registers: Uint8Array, key: string | number): void {
   if (rank > (registers[at] ?? 0)) registers[at] = rank
 }
 
-export function add(count: Distinct, key: string | number): void {
-  if (count.exact !== null) {
-    count.exact.add(key)
-    if (count.exact.size <= EXACT) return
-    count.registers = new Uint8Array(REGISTERS)
-    for (const member of count.exact) register(count.registers, member)
-    count.exact = null
-  } else if (count.registers !== null) register(count.registers, key)
+/** Count `key` too; keep what is returned. */
+export function add(count: Distinct, key: string | number): Distinct {
+  if (count instanceof Uint8Array) {
+    register(count, key)
+    return count
+  }
+  const exact = include(count, key)
+  if (howMany(exact) <= EXACT) return exact
+  const registers = new Uint8Array(REGISTERS)
+  for (const member of exact) register(registers, member)
+  return registers
 }
 
 /** Estimated number of distinct members. */
 export function size(count: Distinct): number {
-  if (count.exact !== null) return count.exact.size
+  if (!(count instanceof Uint8Array)) return howMany(count)
   let sum = 0
   let zero = 0
-  for (const rank of count.registers ?? []) {
+  for (const rank of count) {
     sum += 2 ** -rank
     if (rank === 0) zero++
   }
   const estimate = (0.7213 / (1 + 1.079 / REGISTERS)) * REGISTERS * REGISTERS * (1 / sum)
   return estimate <= 2.5 * REGISTERS && zero > 0 ? REGISTERS * Math.log(REGISTERS / zero) : estimate
-}
-
-/** Add every member of `other`; both may be exact or estimated. */
-export function merge(into: Distinct, other: Distinct): void {
-  if (other.exact !== null) {
-    for (const member of other.exact) add(into, member)
-    return
-  }
-  if (into.exact !== null) {
-    const members = into.exact
-    into.exact = null
-    into.registers = new Uint8Array(REGISTERS)
-    for (const member of members) register(into.registers, member)
-  }
-  const target = into.registers
-  if (target !== null)
-    other.registers?.forEach((rank, at) => {
-      if (rank > (target[at] ?? 0)) target[at] = rank
-    })
 }
 
 /** The heaviest keys by SpaceSaving (Metwally et al. 2005): at most `limit` counters, overestimates only. */

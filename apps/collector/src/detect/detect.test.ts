@@ -94,6 +94,7 @@ describe('the saved state', () => {
       [whole.subarray(0, whole.length - 5), /checksum/],
       [changed, /checksum/],
       [Buffer.alloc(0), /version/],
+      [Buffer.concat([Buffer.from('weir detect-state 1\n'), whole.subarray(20)]), /version/],
       [Buffer.from('{}'), /version/],
     ] as const) {
       writeFileSync(path, content)

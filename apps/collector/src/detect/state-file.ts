@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { DetectionState } from '@weir/detection'
 
-const MAGIC = 'weir detect-state 1\n'
+/*
+ * The file: a line that names the version, SHA-256 of the rest, then parts of u32 length (big endian) and v8 serialisation each. A part is
+ * [path, value]: a table of the state at the path of keys that leads to it. In one piece the state would be in memory twice over while it is
+ * written, every minute.
+ */
+const MAGIC = 'weir detect-state 2\n'
 const HEADER = MAGIC.length + 32
 const MAX_OCTETS = 2 ** 30
 
@@ -13,17 +18,60 @@ export const stateFile = (dataDir: string): string => join(dataDir, 'detect-stat
 
 /** Write the state beside and rename: a crash leaves the old or the new one. Returns its size in octets. */
 export function saveState(path: string, state: DetectionState): number {
-  const body = serialize(state)
   const temporary = `${path}.${process.pid}`
   const file = openSync(temporary, 'w', 0o600)
+  const digest = createHash('sha256')
+  let octets = 0
+  const write = (part: Uint8Array) => {
+    for (let done = 0; done < part.length; ) done += writeSync(file, part, done, part.length - done, HEADER + octets + done)
+    digest.update(part)
+    octets += part.length
+  }
   try {
-    // One after the other: put together they would be a second copy of what may be a hundred megabytes.
-    for (const part of [Buffer.from(MAGIC, 'latin1'), createHash('sha256').update(body).digest(), body]) writeFileSync(file, part)
+    for (const part of partsOf(state, [])) {
+      const body = serialize(part)
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(body.length)
+      write(length)
+      write(body)
+    }
+    writeSync(file, Buffer.concat([Buffer.from(MAGIC, 'latin1'), digest.digest()]), 0, HEADER, 0)
   } finally {
     closeSync(file)
   }
   renameSync(temporary, path)
-  return body.length
+  return octets
+}
+
+type Plain = Record<string, unknown>
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+/** Everything that is no plain object: tables and single values, each with the keys that lead to it. */
+function* partsOf(value: unknown, path: readonly string[]): Generator<[path: readonly string[], value: unknown]> {
+  if (!isPlain(value)) yield [path, value]
+  else for (const [key, inner] of Object.entries(value)) yield* partsOf(inner, [...path, key])
+}
+
+/** Put the parts together again. Throws on what is cut off. */
+function assemble(body: Buffer): unknown {
+  const root: Plain = {}
+  for (let at = 0; at < body.length; ) {
+    const length = body.readUInt32BE(at)
+    const part: unknown = deserialize(body.subarray(at + 4, at + 4 + length))
+    if (!Array.isArray(part) || !Array.isArray(part[0]) || part[0].length === 0) throw new Error('a part of it has no place')
+    const path: string[] = part[0].map(String)
+    let inner = root
+    for (const key of path.slice(0, -1)) {
+      const next = inner[key] ?? {}
+      if (!isPlain(next)) throw new Error('two parts of it have one place')
+      inner[key] = next
+      inner = next
+    }
+    inner[path.at(-1) ?? ''] = part[1]
+    at += 4 + length
+  }
+  return root
 }
 
 /** The saved state; null and a reason when there is none that can be used. Never throws: a bad file costs the state, not the start. */
@@ -35,7 +83,7 @@ export function loadState(path: string): { state: DetectionState | null; problem
     const body = content.subarray(HEADER)
     if (!createHash('sha256').update(body).digest().equals(content.subarray(MAGIC.length, HEADER)))
       return { state: null, problem: 'its checksum is wrong' }
-    const state: unknown = deserialize(body)
+    const state = assemble(body)
     if (!isState(state)) return { state: null, problem: 'it holds something else' }
     return { state, problem: null }
   } catch (error) {
@@ -46,5 +94,5 @@ export function loadState(path: string): { state: DetectionState | null; problem
 
 /** The checksum vouches for the rest: what was written by this version is of this shape. */
 function isState(value: unknown): value is DetectionState {
-  return typeof value === 'object' && value !== null && 'version' in value && value.version === 1 && 'engine' in value && 'clockMs' in value
+  return typeof value === 'object' && value !== null && 'version' in value && value.version === 2 && 'engine' in value && 'clockMs' in value
 }

@@ -2,6 +2,8 @@ import { makeRoom } from '../bounded.ts'
 import type { Attempt } from '../conversations.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { TCP, UDP } from '../event.ts'
+import { type Fingerprints, fingerprints, Key, recall, remember } from '../fingerprints.ts'
+import { type Few, howMany, include, NONE } from '../sketch.ts'
 import { lasting, volume } from '../words.ts'
 
 const RING = 64
@@ -25,20 +27,22 @@ interface Pair {
   total: number
   starts: number[]
   sizes: number[]
-  hours: Set<number>
+  hours: Few<number>
   reported: number
-  /** Since when this side of the network is watched; absent in a state from before this was kept. */
-  watched?: number
+  /** Since when this side of the network is watched. */
+  watched: number
 }
 interface State {
   /** Connections seen before the ring: the fourth admits. */
-  candidates: Map<string, number>
+  candidates: Fingerprints
   pairs: Map<string, Pair>
   /** Inside hosts per (destination, port), up to 8. */
-  users: Map<string, Set<string>>
+  users: Map<string, Few<string>>
   insiders: Set<string>
   ranMs: number
 }
+
+const candidate = new Key()
 
 const ascending = (a: number, b: number) => a - b
 
@@ -82,7 +86,7 @@ export function periodicity(starts: readonly number[]): number {
  */
 export const beacon: DetectorFactory = (host, restored) => {
   const state = (restored as State | undefined) ?? {
-    candidates: new Map(),
+    candidates: fingerprints(),
     pairs: new Map(),
     users: new Map(),
     insiders: new Set(),
@@ -94,19 +98,17 @@ export const beacon: DetectorFactory = (host, restored) => {
     const sizes = regularity(pair.sizes)
     const timing = Math.max(regularity(deltas), periodicity(pair.starts))
     const hours = Math.max(1, Math.ceil(span / 3_600_000))
+    const hoursSeen = howMany(pair.hours)
     const persistence = Math.min(
       1,
-      Math.max(
-        pair.hours.size / Math.max(24, hours),
-        pair.hours.size / Math.max(2, hours) >= 0.9 ? Math.min(1, span / 7_200_000) : 0,
-        pair.hours.size / 12,
-      ),
+      Math.max(hoursSeen / Math.max(24, hours), hoursSeen / Math.max(2, hours) >= 0.9 ? Math.min(1, span / 7_200_000) : 0, hoursSeen / 12),
     )
     // Without a day of history everything looks new: it counts as new, and stays context.
-    const watched = pair.watched ?? host.sinceMs
+    const { watched } = pair
     const learnedMs = now - watched
     const novelty = learnedMs < DAY_MS || pair.first - watched > DAY_MS ? 1 : 0.3
-    const users = state.users.get(`${pair.server}|${pair.proto}/${pair.port}`)?.size ?? 1
+    const known = state.users.get(`${pair.server}|${pair.proto}/${pair.port}`)
+    const users = known === undefined ? 1 : howMany(known)
     const rarity = users <= 2 ? 1 : users <= Math.max(2, state.insiders.size * 0.05) ? 0.7 : 0.3
     const score = (0.3 * timing + 0.3 * sizes + 0.2 * persistence + 0.2 * novelty) * rarity
     const enough = pair.total >= MINIMUM.connections && span >= MINIMUM.spanMs && score >= FIRES
@@ -138,29 +140,22 @@ export const beacon: DetectorFactory = (host, restored) => {
       windows: 1,
     })
   }
-  const begin = (attempt: Attempt) => {
+  const begin = (attempt: Attempt, now: number) => {
     const { client, server, port, proto } = attempt
     if ((proto !== TCP && proto !== UDP) || PERIODIC.has(`${proto}/${port}`) || host.config.roles[client]?.includes('monitor')) return
     if (!host.networks.inside(client) || !host.networks.outside(server)) return
     if (state.insiders.size < 10_000) state.insiders.add(client)
     const service = `${server}|${proto}/${port}`
-    let users = state.users.get(service)
-    if (users === undefined) {
-      makeRoom(state.users, LIMIT)
-      users = new Set()
-      state.users.set(service, users)
-    }
-    if (users.size < 8) users.add(client)
+    const users = state.users.get(service)
+    if (users === undefined) makeRoom(state.users, LIMIT)
+    if (users === undefined || howMany(users) < 8) state.users.set(service, include(users ?? NONE, client))
     const key = `${client}|${service}`
     const pair = state.pairs.get(key)
     if (pair === undefined) {
-      const seen = (state.candidates.get(key) ?? 0) + 1
-      if (seen < 4) {
-        makeRoom(state.candidates, LIMIT)
-        state.candidates.set(key, seen)
-        return
-      }
-      state.candidates.delete(key)
+      const print = candidate.begin().text(key).end()
+      const seen = (recall(state.candidates, print) ?? 0) + 1
+      remember(state.candidates, print, seen < 4 ? seen : 0, now, LIMIT, Number.POSITIVE_INFINITY)
+      if (seen < 4) return
       makeRoom(state.pairs, LIMIT)
       state.pairs.set(key, {
         client,
@@ -172,7 +167,7 @@ export const beacon: DetectorFactory = (host, restored) => {
         total: seen,
         starts: [attempt.startMs],
         sizes: [attempt.up.bytes],
-        hours: new Set([Math.floor(attempt.startMs / 3_600_000)]),
+        hours: [Math.floor(attempt.startMs / 3_600_000)],
         reported: 0,
         watched: host.watchedSinceMs(attempt.conversation.exporter),
       })
@@ -184,13 +179,13 @@ export const beacon: DetectorFactory = (host, restored) => {
     pair.sizes.push(attempt.up.bytes)
     if (pair.starts.length > RING) pair.starts.shift()
     if (pair.sizes.length > RING) pair.sizes.shift()
-    pair.hours.add(Math.floor(attempt.startMs / 3_600_000))
+    pair.hours = include(pair.hours, Math.floor(attempt.startMs / 3_600_000))
   }
   return {
     id: 'beacon',
     state,
-    settled(attempt) {
-      if (!attempt.answerOnly) begin(attempt)
+    settled(attempt, now) {
+      if (!attempt.answerOnly) begin(attempt, now)
     },
     tick(now) {
       if (now - state.ranMs < JOB_MS) return

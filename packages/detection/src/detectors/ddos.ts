@@ -1,7 +1,7 @@
 import { judge } from '../baseline.ts'
 import type { DetectorFactory, Host } from '../detector.ts'
 import type { Finding, Part } from '../finding.ts'
-import { type HostTraffic, peek, WINDOW_MS, WINDOWS, type Window } from '../own-traffic.ts'
+import { type HostTraffic, METRIC, newestJudged, peek, WINDOW_MS, WINDOWS, type Window } from '../own-traffic.ts'
 import { largest, size } from '../sketch.ts'
 import { amount, usually } from '../words.ts'
 
@@ -33,8 +33,6 @@ const CEILING = { packets: 20_000, bits: 1e9, flows: 3_500 }
 const Z = 6
 /** A prefix is bombed when no address of it takes more than this share. */
 const CARPET = 0.5
-/** How long a window is left to fill before it is judged: mirrored and late records arrive within that. */
-const READY_MS = 10_000
 
 type Rule = { statistic: string; unit: string; value: number; expected: number; threshold: number; strong: boolean }
 
@@ -45,9 +43,9 @@ function rule(host: HostTraffic, window: Window): Rule | null {
   const pps = window.packets / 10
   const bps = (window.bytes * 8) / 10
   const fps = window.flows / 10
-  const p = judge(host.usual.packets, minute, pps)
-  const b = judge(host.usual.bytes, minute, bps / 8)
-  const f = judge(host.usual.flows, minute, fps)
+  const p = judge(host.usual, minute, pps, METRIC.packets)
+  const b = judge(host.usual, minute, bps / 8, METRIC.bytes)
+  const f = judge(host.usual, minute, fps, METRIC.flows)
   const packetLimit = Math.max(PACKETS.floor, PACKETS.times * p.expected)
   const bitLimit = Math.max(BITS.floor, BITS.times * b.expected * 8)
   const flowLimit = Math.max(FLOWS.floor, FLOWS.times * f.expected)
@@ -101,7 +99,7 @@ export const ddos: DetectorFactory = (host: Host, restored) => {
   const state =
     (restored as Map<string, { since: number; windows: number }> | undefined) ?? new Map<string, { since: number; windows: number }>()
   const judgeHost = (traffic: HostTraffic, now: number) => {
-    const newest = Math.min(traffic.newest, Math.floor((now - READY_MS) / WINDOW_MS) - 1)
+    const newest = newestJudged(traffic, now)
     let hits = 0
     let found: { rule: Rule; window: Window } | null = null
     for (let index = newest - 2; index <= newest; index++) {

@@ -53,7 +53,7 @@ export const drop: DetectorFactory = (host, restored) => {
         const low = line.usual.minutes >= LEARNED_MINUTES && expected * 8 >= EXPECTED_BITS && rate < SHARE * expected
         const silent = now - (state.heard.get(line.exporter) ?? 0) > 60_000
         line.low = low && !silent ? line.low + 1 : 0
-        if (!low && !silent) learn(line.usual, line.minute, rate)
+        if (!low && !silent) learn(line.usual, line.minute, [rate])
         line.minute = minute
         line.bytes = 0
         if (line.low < MINUTES) continue

@@ -43,14 +43,12 @@ export const edges: DetectorFactory = (host, restored) => {
     }
     return known
   }
-  const seen = new WeakSet<object>()
   const look = (attempt: Attempt, now: number) => {
     if (attempt.proto !== TCP || attempt.outcome !== 'made' || attempt.answerOnly || !ADMIN_PORTS.has(attempt.port)) return
     const { client, server, port } = attempt
     if (!host.networks.inside(client) || !host.networks.inside(server) || client === server) return
     const packets = attempt.up.packets
-    if (packets < 5 || (attempt.up.flags >= 0 && (attempt.up.flags & PSH) === 0) || seen.has(attempt.conversation)) return
-    seen.add(attempt.conversation)
+    if (packets < 5 || (attempt.up.flags >= 0 && (attempt.up.flags & PSH) === 0)) return
     const edge = `${client}|${server}|${port}`
     if (state.edges.has(edge)) return
     state.evicted += makeRoom(state.edges, LIMIT)

@@ -1,6 +1,8 @@
 import { makeRoom } from '../bounded.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { scale } from '../event.ts'
+import { type Fingerprints, fingerprints, Key, recall, remember } from '../fingerprints.ts'
+import { type Few, howMany, include, NONE } from '../sketch.ts'
 import { lasting, volume } from '../words.ts'
 
 const HOUR_MS = 3_600_000
@@ -16,12 +18,11 @@ interface Pair {
   hour: number
   up: number
   down: number
-  reported: number
 }
 interface Source {
-  /** When it was first seen to send outside, and since when the exporter that saw it is heard; absent in a state from before this was kept. */
-  first?: number
-  watched?: number
+  /** When it was first seen to send outside, and since when the exporter that saw it is heard. */
+  first: number
+  watched: number
   hour: number
   up: number
   /** Uploads of the last 168 hours that had any, to outside. */
@@ -31,11 +32,13 @@ interface State {
   pairs: Map<string, Pair>
   sources: Map<string, Source>
   /** Inside hosts per outside address, up to 4: rare for the organisation is at most two. */
-  users: Map<string, Set<string>>
+  users: Map<string, Few<string>>
   /** Pairs in which the outside opened the connection: it fetches, which is what an own service is for. */
-  fetched: Set<string>
+  fetched: Fingerprints
   lookedMs: number
 }
+
+const served = new Key()
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
@@ -51,7 +54,7 @@ export const exfil: DetectorFactory = (host, restored) => {
     pairs: new Map(),
     sources: new Map(),
     users: new Map(),
-    fetched: new Set(),
+    fetched: fingerprints(),
     lookedMs: 0,
   }
   const pairOf = (inside: string, outside: string, at: number): Pair => {
@@ -60,14 +63,11 @@ export const exfil: DetectorFactory = (host, restored) => {
     let pair = state.pairs.get(key)
     if (pair === undefined) {
       makeRoom(state.pairs, LIMIT)
-      pair = { first: at, hour, up: 0, down: 0, reported: 0 }
+      pair = { first: at, hour, up: 0, down: 0 }
       state.pairs.set(key, pair)
-      let users = state.users.get(outside)
-      if (users === undefined) {
-        users = new Set()
-        state.users.set(outside, users)
-      }
-      if (users.size < 4) users.add(inside)
+      const users = state.users.get(outside)
+      if (users === undefined) makeRoom(state.users, LIMIT)
+      if (users === undefined || howMany(users) < 4) state.users.set(outside, include(users ?? NONE, inside))
     } else if (hour > pair.hour) {
       pair.hour = hour
       pair.up = 0
@@ -85,9 +85,11 @@ export const exfil: DetectorFactory = (host, restored) => {
         const hour = Math.floor(event.endMs / HOUR_MS)
         const source = state.sources.get(event.src)
         const watched = host.watchedSinceMs(event.exporter)
-        if (source === undefined) state.sources.set(event.src, { first: event.endMs, watched, hour, up: event.bytes * by, hours: [] })
-        else {
-          source.watched = Math.min(source.watched ?? host.sinceMs, watched)
+        if (source === undefined) {
+          makeRoom(state.sources, LIMIT)
+          state.sources.set(event.src, { first: event.endMs, watched, hour, up: event.bytes * by, hours: [] })
+        } else {
+          source.watched = Math.min(source.watched, watched)
           if (hour > source.hour) {
             source.hours.push(source.up)
             if (source.hours.length > 168) source.hours.shift()
@@ -101,10 +103,9 @@ export const exfil: DetectorFactory = (host, restored) => {
         if (pair !== undefined) pairOf(event.dst, event.src, event.endMs).down += event.bytes * by
       }
     },
-    settled(attempt) {
+    settled(attempt, now) {
       if (attempt.outcome !== 'made' || !host.networks.outside(attempt.client) || !host.networks.inside(attempt.server)) return
-      makeRoom(state.fetched, LIMIT)
-      state.fetched.add(`${attempt.server}|${attempt.client}`)
+      remember(state.fetched, served.begin().text(`${attempt.server}|${attempt.client}`).end(), 1, now, LIMIT, Number.POSITIVE_INFINITY)
     },
     tick(now) {
       if (now - state.lookedMs < LOOK_MS) return
@@ -122,13 +123,12 @@ export const exfil: DetectorFactory = (host, restored) => {
         const usual = median(hours)
         // A host that itself serves outside clients sends more than it gets by trade; its peers come to it.
         if (pair.up <= TIMES_MEDIAN * usual || host.config.roles[inside]?.includes('backup')) continue
-        const rare = (state.users.get(outside)?.size ?? 0) <= 2
+        const rare = howMany(state.users.get(outside) ?? NONE) <= 2
         // Nothing is usual yet where nobody looked before, nor for a host that has just come: the first is context, the second a ticket.
         const learning = now - (source?.watched ?? host.sinceMs) < NEW_MS
         const known = now - (source?.first ?? host.sinceMs) >= NEW_MS
         const critical = known && (pair.up >= BYTES.critical || (rare && new Date(now).getUTCHours() < 6))
-        const fetched = state.fetched.has(key)
-        pair.reported = now
+        const fetched = recall(state.fetched, served.begin().text(key).end()) !== undefined
         host.report({
           detector: 'exfil',
           severity: learning || fetched ? 'info' : critical ? 'critical' : 'warning',

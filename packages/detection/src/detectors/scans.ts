@@ -3,7 +3,7 @@ import { type Attempt, isEcho } from '../conversations.ts'
 import type { DetectorFactory } from '../detector.ts'
 import { TCP, UDP } from '../event.ts'
 import { neighbourhood } from '../networks.ts'
-import { add, type Distinct, distinct, size } from '../sketch.ts'
+import { add, type Distinct, type Few, holds, howMany, include, NONE, size } from '../sketch.ts'
 import { lasting } from '../words.ts'
 
 /** Sequential hypothesis test of Jung et al. 2004 with θ0 = 0.8, θ1 = 0.2: each first contact multiplies the ratio by this. */
@@ -22,30 +22,30 @@ const FORGET_MS = 600_000
 const DAY_MS = 86_400_000
 /** Pairs and sweeps kept at once; the least recently touched goes first, one that has scored last. */
 const LIMIT_ENTRIES = 200_000
+const MOVE_MS = 60_000
 const WEB_PORTS = new Set([80, 443, 8080, 8443])
 /** Answers of these come late or from elsewhere: role, not scan. */
 const QUIET_UDP = new Set([53, 123, 443])
 
 interface Pair {
-  client: string
-  server: string
   first: number
   last: number
-  failed: Set<number>
-  made: Set<number>
-  system: Set<number>
+  /** When it was last put at the end of the table. */
+  moved: number
+  failed: Few<number>
+  made: Few<number>
+  system: Few<number>
   ratio: number
   udp: number
   reported: number
 }
 interface Sweep {
-  client: string
-  port: string
   first: number
   last: number
+  moved: number
   failed: Distinct
   made: Distinct
-  list: string[]
+  list: readonly string[]
   reported: number
 }
 interface Slow {
@@ -62,6 +62,21 @@ interface State {
   /** Sources with enough ports that may still turn out to be fast, and when they are named all the same. */
   due: Map<string, number>
   evicted: number
+}
+
+/** Put it at the end, so that the least recently touched comes first: once a minute is exact enough, and each time would be half the work. */
+function move<T extends { moved: number }>(map: Map<string, T>, key: string, value: T, now: number, state: State): void {
+  if (now - value.moved < MOVE_MS) return
+  value.moved = now
+  touch(map, key, value, state)
+}
+
+/** What was not touched for ten minutes begins anew anyway. The first that is younger ends the search. */
+function forget(map: Map<string, { last: number }>, now: number): void {
+  for (const [key, { last }] of map) {
+    if (now - last <= FORGET_MS) return
+    map.delete(key)
+  }
 }
 
 function touch<T>(map: Map<string, T>, key: string, value: T, state: State): T {
@@ -105,32 +120,34 @@ export const scans: DetectorFactory = (host, restored) => {
     let pair = state.pairs.get(key)
     if (pair === undefined || now - pair.last > FORGET_MS)
       pair = {
-        client,
-        server,
         first: attempt.startMs,
         last: now,
-        failed: new Set(),
-        made: new Set(),
-        system: new Set(),
+        moved: 0,
+        failed: NONE,
+        made: NONE,
+        system: NONE,
         ratio: 0,
         udp: 0,
         reported: pair?.reported ?? 0,
       }
-    touch(state.pairs, key, pair, state)
+    move(state.pairs, key, pair, now, state)
     pair.last = now
     const failed = attempt.outcome === 'failed'
-    if (!pair.failed.has(port) && !pair.made.has(port)) pair.ratio += failed ? FAILED : MADE
-    if (failed && pair.failed.size < 65_536) {
-      pair.failed.add(port)
+    if (!holds(pair.failed, port) && !holds(pair.made, port)) pair.ratio += failed ? FAILED : MADE
+    if (failed && howMany(pair.failed) < 65_536) {
+      pair.failed = include(pair.failed, port)
       if (attempt.proto === UDP) pair.udp++
-    } else if (!failed) pair.made.add(port)
-    if (attempt.proto === TCP && port < SYSTEM.below) pair.system.add(port)
-    const tried = pair.failed.size + pair.made.size
-    const need = pair.udp > pair.failed.size / 2 ? FAST.udpPorts : FAST.ports
+    } else if (!failed) pair.made = include(pair.made, port)
+    if (attempt.proto === TCP && port < SYSTEM.below) pair.system = include(pair.system, port)
+    const failures = howMany(pair.failed)
+    const made = howMany(pair.made)
+    const system = howMany(pair.system)
+    const tried = failures + made
+    const need = pair.udp > failures / 2 ? FAST.udpPorts : FAST.ports
     const inside = networks.inside(client)
-    const refused = pair.failed.size >= need && pair.made.size / tried < FAST.madeShare && pair.ratio >= LIMIT
+    const refused = failures >= need && made / tried < FAST.madeShare && pair.ratio >= LIMIT
     // Behind a proxy, a tarpit or a device that answers for everyone each port seems open: then the number alone speaks.
-    const answered = pair.made.size / tried >= FAST.madeShare && pair.system.size >= SYSTEM.ports
+    const answered = made / tried >= FAST.madeShare && system >= SYSTEM.ports
     if ((refused || answered) && now - pair.reported > 60_000) {
       pair.reported = now
       host.report({
@@ -143,10 +160,10 @@ export const scans: DetectorFactory = (host, restored) => {
         window: [pair.first, now],
         statistic: refused ? 'distinct_failed_ports' : 'distinct_system_ports',
         unit: 'ports',
-        value: refused ? pair.failed.size : pair.system.size,
+        value: refused ? failures : system,
         expected: null,
         threshold: refused ? need : SYSTEM.ports,
-        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${lasting(Math.max(1_000, now - pair.first))}; ${pair.failed.size.toLocaleString('en-US')} failed, ${pair.made.size} answered. Ports ${ranges(refused ? pair.failed : pair.system)}.`,
+        why: `${client} tried ${tried.toLocaleString('en-US')} ports of ${server} in ${lasting(Math.max(1_000, now - pair.first))}; ${failures.toLocaleString('en-US')} failed, ${made} answered. Ports ${ranges(refused ? pair.failed : pair.system)}.`,
         parts: [{ dimension: 'dst_addr', value: server, share: 1 }],
         fresh: [],
         filter: `src_addr = ${client} and dst_addr = ${server}`,
@@ -163,8 +180,8 @@ export const scans: DetectorFactory = (host, restored) => {
     }
     let seen = state.slow.get(attempt.client)
     if (seen === undefined || now - seen.first > DAY_MS)
-      seen = touch(state.slow, attempt.client, { first: now, ports: distinct(), made: 0, server: attempt.server, reported: 0 }, state)
-    add(seen.ports, attempt.port)
+      seen = touch(state.slow, attempt.client, { first: now, ports: NONE, made: 0, server: attempt.server, reported: 0 }, state)
+    seen.ports = add(seen.ports, attempt.port)
     const ports = size(seen.ports)
     const need = seen.made === 0 ? SLOW_PORTS.silent : SLOW_PORTS.otherwise
     if (ports < need || seen.reported !== 0) return
@@ -209,20 +226,20 @@ export const scans: DetectorFactory = (host, restored) => {
     let sweep = state.sweeps.get(key)
     if (sweep === undefined || now - sweep.last > FORGET_MS)
       sweep = {
-        client: attempt.client,
-        port,
         first: attempt.startMs,
         last: now,
-        failed: distinct(),
-        made: distinct(),
-        list: [],
+        moved: 0,
+        failed: NONE,
+        made: NONE,
+        list: NONE,
         reported: sweep?.reported ?? 0,
       }
-    touch(state.sweeps, key, sweep, state)
+    move(state.sweeps, key, sweep, now, state)
     sweep.last = now
     const failed = attempt.outcome === 'failed'
-    add(failed || echo ? sweep.failed : sweep.made, attempt.server)
-    if (failed && sweep.list.length < 5 && !sweep.list.includes(attempt.server)) sweep.list.push(attempt.server)
+    if (failed || echo) sweep.failed = add(sweep.failed, attempt.server)
+    else sweep.made = add(sweep.made, attempt.server)
+    if (failed && sweep.list.length < 5 && !sweep.list.includes(attempt.server)) sweep.list = [...sweep.list, attempt.server]
     const inside = networks.inside(attempt.client)
     const targets = size(sweep.failed)
     const need = !inside ? SWEEP.outside : !echo ? SWEEP.inside : networks.inside(attempt.server) ? SWEEP.outside : SWEEP.foreign
@@ -254,6 +271,12 @@ export const scans: DetectorFactory = (host, restored) => {
     id: 'port_scan',
     state,
     tick(now) {
+      forget(state.pairs, now)
+      forget(state.sweeps, now)
+      for (const [client, { first }] of state.slow) {
+        if (now - first <= DAY_MS) break
+        state.slow.delete(client)
+      }
       for (const [client, due] of state.due) {
         if (due > now) continue
         state.due.delete(client)

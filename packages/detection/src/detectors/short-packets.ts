@@ -1,12 +1,11 @@
 import { judge } from '../baseline.ts'
 import type { DetectorFactory } from '../detector.ts'
-import { peek, WINDOW_MS } from '../own-traffic.ts'
+import { METRIC, newestJudged, peek, WINDOW_MS } from '../own-traffic.ts'
 import { usually } from '../words.ts'
 
 const PER_SECOND = 50
 const SHARE = 0.8
 const Z = 6
-const READY_MS = 10_000
 
 /**
  * Many short packets to an own address (DETECTION 2.10): at least 50 a second of at most 64 octets, 80 % of all, far above
@@ -19,19 +18,19 @@ export const shortPackets: DetectorFactory = (host) => ({
     for (const address of host.touched) {
       const traffic = host.own.get(address)
       if (traffic === undefined || address.includes('/')) continue
-      const newest = Math.min(traffic.newest, Math.floor((now - READY_MS) / WINDOW_MS) - 1)
+      const newest = newestJudged(traffic, now)
       let hits = 0
       let worst = null
       for (let index = newest - 2; index <= newest; index++) {
         const window = peek(traffic, index)
         if (window === undefined || window.short / 10 < PER_SECOND || window.short / window.packets < SHARE) continue
         if (window.unsolicited / window.packets < 0.5) continue
-        if (judge(traffic.usual.short, Math.floor((index * WINDOW_MS) / 60_000), window.short / 10).z < Z) continue
+        if (judge(traffic.usual, Math.floor((index * WINDOW_MS) / 60_000), window.short / 10, METRIC.short).z < Z) continue
         hits++
         if (worst === null || window.short > worst.short) worst = window
       }
       if (worst === null || hits < 2) continue
-      const { expected } = judge(traffic.usual.short, Math.floor((worst.index * WINDOW_MS) / 60_000), worst.short / 10)
+      const { expected } = judge(traffic.usual, Math.floor((worst.index * WINDOW_MS) / 60_000), worst.short / 10, METRIC.short)
       host.report({
         detector: 'short_packets',
         severity: 'warning',

@@ -1,6 +1,6 @@
 import { judge } from '../baseline.ts'
 import type { DetectorFactory } from '../detector.ts'
-import { peek, WINDOW_MS } from '../own-traffic.ts'
+import { METRIC, newestJudged, peek, WINDOW_MS } from '../own-traffic.ts'
 import { size } from '../sketch.ts'
 import { usually } from '../words.ts'
 import { floodParts } from './ddos.ts'
@@ -10,7 +10,6 @@ const SHARE = 0.8
 const TIMES = 8
 const SOURCES = 20
 const FEW_PORTS = { ports: 5, perSecond: 50 }
-const READY_MS = 10_000
 
 /**
  * SYN flood to an own address (DETECTION 2.2): bare SYN (ECN bits do not matter) far above made handshakes, in two of three
@@ -26,7 +25,7 @@ export const synFlood: DetectorFactory = (host, restored) => {
       for (const address of host.touched) {
         const traffic = host.own.get(address)
         if (traffic === undefined || address.includes('/')) continue
-        const newest = Math.min(traffic.newest, Math.floor((now - READY_MS) / WINDOW_MS) - 1)
+        const newest = newestJudged(traffic, now)
         let hits = 0
         let worst = null
         let expected = 0
@@ -35,7 +34,7 @@ export const synFlood: DetectorFactory = (host, restored) => {
           if (window === undefined) continue
           const rate = window.synOnly / 10
           if (rate < PER_SECOND || window.synOnly / (window.synOnly + window.made) < SHARE) continue
-          const usual = judge(traffic.usual.synOnly, Math.floor((index * WINDOW_MS) / 60_000), rate).expected
+          const usual = judge(traffic.usual, Math.floor((index * WINDOW_MS) / 60_000), rate, METRIC.synOnly).expected
           if (rate < TIMES * usual) continue
           const sources = size(window.sources)
           if (sources < SOURCES && !(size(window.targetPorts) <= FEW_PORTS.ports && rate >= FEW_PORTS.perSecond)) continue
