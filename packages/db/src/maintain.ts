@@ -4,12 +4,13 @@ import { StorageError, sqlstate } from './errors.ts'
 import { compact, compactDue } from './maintain/compact.ts'
 import { readFloors, syncFloors } from './maintain/floor.ts'
 import { addPending, type FoldReport, fold, foldDue, nextFold, transaction } from './maintain/fold.ts'
-import { refreshLate, refreshRange } from './maintain/late.ts'
+import { type FailingPolicy, refreshLate, refreshOverdue, refreshRange } from './maintain/late.ts'
 import { dropExpired, makePartitionsAhead, readRetention, syncRetentionPolicies } from './maintain/retention.ts'
 import { recordSizes } from './maintain/sizes.ts'
 import { analyzeParent } from './maintain/statistics.ts'
 import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUP_SUMS, ROLLUPS, rawSums, rollsUp } from './rollups.ts'
 
+export type { FailingPolicy } from './maintain/late.ts'
 export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
 
 /** `timescale`: a round works on late ranges for this long; the next goes on. */
@@ -22,6 +23,8 @@ export interface MaintainOptions {
   now?: Date
   /** Fold everything, due or not, and refresh all that is late: before a shutdown, after an import, for a test's look. */
   force?: boolean
+  /** `timescale`: look whether its refresh policies work, and do their work where they do not. Once a minute is often enough. */
+  overdue?: boolean
 }
 
 export interface MaintainReport {
@@ -40,6 +43,8 @@ export interface MaintainReport {
   analyzed: string | null
   /** `timescale`: imported ranges whose rollups were refreshed. */
   refreshed: { first: Date; last: Date }[]
+  /** `timescale`: refresh policies that do not work; their aggregates were refreshed in this round. */
+  failing: FailingPolicy[]
   /** `timescale`: relations whose retention policy was brought to the setting. */
   policiesChanged: string[]
   ms: number
@@ -65,6 +70,7 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
       dropped: [],
       analyzed: null,
       refreshed: [],
+      failing: [],
       policiesChanged: [],
       ms: 0,
     }
@@ -82,6 +88,7 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
         report.analyzed = await analyzeParent(client)
       } else {
         report.refreshed = await refreshLate(client, now, options.force ? Number.POSITIVE_INFINITY : LATE_BUDGET_MS)
+        if (options.overdue) report.failing = await refreshOverdue(client, now)
         await syncFloors(client, await readFloors(client))
         report.policiesChanged = await syncRetentionPolicies(client, await readRetention(client))
       }

@@ -27,6 +27,46 @@ export async function refreshRange(client: PoolClient, first: Date, last: Date, 
   }
 }
 
+/** A policy that has not ended well for this long after it was due does not work. */
+const OVERDUE_MS = 300_000
+/** As far back as the policies look. */
+const REACH_MS = 2 * DAY_MS
+
+/** What a policy that does not work is called, and what TimescaleDB says about it. */
+export interface FailingPolicy {
+  aggregate: string
+  reason: string
+}
+
+/**
+ * Do what refresh policies do where those do not: TimescaleDB has no free worker for them, or counts their runs as failed and tries again
+ * ever more seldom. Returns them; nothing is done while all work.
+ */
+export async function refreshOverdue(client: PoolClient, now: Date): Promise<FailingPolicy[]> {
+  const { rows } = await client.query<FailingPolicy>(
+    // The last success of a job that never ended well is -infinity.
+    `select c.view_name as aggregate, coalesce(
+       (select e.err_message from timescaledb_information.job_errors e where e.job_id = j.job_id order by e.finish_time desc limit 1),
+       'it was not started') as reason
+     from timescaledb_information.jobs j
+     join timescaledb_information.continuous_aggregates c on j.hypertable_name in (c.view_name, c.materialization_hypertable_name)
+     left join timescaledb_information.job_stats s using (job_id)
+     where j.proc_name = 'policy_refresh_continuous_aggregate' and j.scheduled and s.job_status is distinct from 'Running'
+       and coalesce(s.last_successful_finish, '-infinity') < $1::timestamptz - j.schedule_interval - make_interval(secs => $2)
+     order by array_position($3::text[], right(c.view_name, 2)), c.view_name`,
+    [now, OVERDUE_MS / 1000, ROLLUP_LEVELS],
+  )
+  const day = LEVEL_SECONDS['1d'] * 1000
+  const from = Math.floor((now.getTime() - REACH_MS) / day) * day
+  for (const { aggregate } of rows) {
+    const level = ROLLUP_LEVELS.find((one) => aggregate.endsWith(one))
+    if (level === undefined) continue
+    const width = LEVEL_SECONDS[level] * 1000
+    await refresh(client, aggregate, new Date(from), new Date(Math.floor((now.getTime() - BEHIND_MS[level]) / width) * width))
+  }
+  return rows
+}
+
 const PATIENCE_MS = 30_000
 
 /** One at a time may refresh an aggregate, and its policy does so every minute: wait for it. */

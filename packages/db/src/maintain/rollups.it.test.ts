@@ -316,6 +316,31 @@ describe.each(testEngines())('rollups on %s', (engine) => {
       expect(await sums()).toEqual(expected)
     })
 
+    test('policies that do not work are told, and their work is done', async () => {
+      // Scheduled, and nobody to run them: the test database has no background workers.
+      await db.pool.query(
+        `select alter_job(job_id, scheduled => true) from timescaledb_information.jobs where proc_name like 'policy_refresh%'`,
+      )
+      const { rows } = await db.pool.query<{ view: string; stored: string }>(
+        `select view_name as view, format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) as stored
+         from timescaledb_information.continuous_aggregates`,
+      )
+      const kept = async (view: string) => {
+        const stored = rows.find((row) => row.view === view)?.stored
+        return (await db.pool.query(`select sum(flows)::int as flows from ${stored}`)).rows[0].flows
+      }
+      await createWriter(db.pool, engine).write(randomBatch(300, Date.now() - 3 * HOUR, Date.now() - 2 * HOUR, 1, 0))
+      expect((await maintain(db.pool)).failing).toEqual([])
+      expect(await kept('rollup_src_1m')).toBeNull()
+      const { failing } = await maintain(db.pool, { overdue: true })
+      expect(failing.map(({ aggregate }) => aggregate)).toEqual(
+        ROLLUP_LEVELS.flatMap((level) => ROLLUPS.map(({ name }) => `${name}_${level}`).sort()),
+      )
+      expect(failing[0]).toMatchObject({ reason: 'it was not started' })
+      expect(await kept('rollup_src_1m')).toBeGreaterThan(200)
+      expect(await kept('rollup_src_1h')).toBe(await kept('rollup_src_1m'))
+    })
+
     test('the setting decides the retention policies', async () => {
       expect((await maintain(db.pool)).policiesChanged).toEqual([])
       await db.pool.query(`update setting set value = '{"raw": 7, "1m": 1, "1h": "x"}' where key = 'retention'`)
