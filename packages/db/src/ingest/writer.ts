@@ -397,12 +397,18 @@ function batchNumber(answer: unknown): number {
  */
 async function sealedDays(client: PoolClient, days: readonly number[], now: number): Promise<number[]> {
   const old = days.filter((day) => (day + 1) * DAY_MS < now - LATE_MS)
+  if (old.length === 0) return []
+  // What is stored of the aggregate, not the view: that would add up all raw flows which are not refreshed yet.
+  const { rows: tables } = await client.query<{ stored: string }>(
+    `select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) as stored
+     from timescaledb_information.continuous_aggregates where view_name = 'rollup_interface_1d'`,
+  )
   const sealed: number[] = []
   for (const day of old) {
     const range = [new Date(day * DAY_MS), new Date((day + 1) * DAY_MS)]
     const { rows } = await client.query<{ sealed: boolean }>(
       `select not exists (select from flow where time >= $1 and time < $2)
-         and exists (select from rollup_interface_1d where bucket >= $1 and bucket < $2) as sealed`,
+         and exists (select from ${tables[0]?.stored} where bucket >= $1 and bucket < $2) as sealed`,
       range,
     )
     if (rows[0]?.sealed) sealed.push(day)
