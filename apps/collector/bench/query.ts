@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createPool } from '@weir/db/connection'
+import { createPool, type Pool } from '@weir/db/connection'
 import { startEmbedded } from '@weir/db/embedded'
 import { createWriter, FlowBatch, readEngine, upsertExporters } from '@weir/db/ingest'
 import { maintain } from '@weir/db/maintain'
@@ -123,8 +123,8 @@ try {
   const loaded = (performance.now() - began) / 1_000
   // As it is some hours after the last flow: closed hours and days are rewritten then, a few at a time.
   const rested = new Date(to + DAY_MS / 4)
+  if (engine === 'timescale') await pass(pool, from, to)
   for (let more = true; more; ) more = (await maintain(pool, { now: rested, force: true })).bucketsCompacted > 0
-  if (engine === 'timescale') await refreshAll(pool, from, to)
   await pool.query('analyze')
   const folded = (performance.now() - began) / 1_000 - loaded
   socket.close()
@@ -214,15 +214,25 @@ try {
   rmSync(directory, { recursive: true, force: true })
 }
 
-/** `timescale`: the policies look back two days; what lies further back is refreshed here, as an import would be. */
-async function refreshAll(pool: ReturnType<typeof createPool>, from: number, to: number): Promise<void> {
+/** `timescale`: what the policies do as time passes, done at once, both cores: every day refreshed, raw flows of before the last half day compressed. */
+async function pass(pool: Pool, from: number, to: number): Promise<void> {
   const { rows } = await pool.query<{ view: string }>(
     `select format('%I.%I', view_schema, view_name) as view from timescaledb_information.continuous_aggregates
      order by array_position(array['1m', '1h', '1d'], right(view_name, 2)), view_name`,
   )
-  for (const { view } of rows)
-    await pool.query(`call refresh_continuous_aggregate('${view}', $1::timestamptz, $2::timestamptz)`, [
-      new Date(from - DAY_MS),
-      new Date(to),
-    ])
+  const refreshed = async (views: readonly { view: string }[]) => {
+    for (let day = from - (from % DAY_MS); day < to; day += DAY_MS)
+      for (const { view } of views)
+        await pool.query(`call refresh_continuous_aggregate('${view}', $1::timestamptz, $2::timestamptz)`, [
+          new Date(day),
+          new Date(day + DAY_MS),
+        ])
+  }
+  // What is read together is refreshed together: the levels of one rollup.
+  const heavy = rows.filter(({ view }) => /_(conversation|service)_/.test(view))
+  // The policies would want the same locks.
+  await pool.query('select _timescaledb_functions.stop_background_workers()')
+  await Promise.all([refreshed(heavy), refreshed(rows.filter((row) => !heavy.includes(row)))])
+  await pool.query(`select compress_chunk(c) from show_chunks('flow', older_than => $1::timestamptz) c`, [new Date(to - DAY_MS / 2)])
+  await pool.query('select _timescaledb_functions.start_background_workers()')
 }
