@@ -5,9 +5,9 @@ import { deserialize, serialize } from 'node:v8'
 import type { DetectionState } from '@weir/detection'
 
 /*
- * The file: a line that names the version, SHA-256 of the rest, then parts of u32 length (big endian) and v8 serialisation each. A part is
- * [path, value]: a table of the state at the path of keys that leads to it. In one piece the state would be in memory twice over while it is
- * written, every minute.
+ * The file: a line that names the version, SHA-256 of the rest, then parts: [path, kind] of u32 length (big endian) and v8 serialisation, and the
+ * value that lies at this path of keys in the state, of u32 length too. An array of numbers lies there as it is in memory, anything else
+ * serialised. In one piece the state would be in memory twice over while it is written, every minute.
  */
 const MAGIC = 'weir detect-state 2\n'
 const HEADER = MAGIC.length + 32
@@ -28,12 +28,18 @@ export function saveState(path: string, state: DetectionState): number {
     octets += part.length
   }
   try {
-    for (const part of partsOf(state, [])) {
-      const body = serialize(part)
-      const length = Buffer.alloc(4)
-      length.writeUInt32BE(body.length)
-      write(length)
-      write(body)
+    for (const [at, value] of partsOf(state, [])) {
+      const numbers = ARRAYS.find((array) => value instanceof array)
+      const body =
+        numbers !== undefined && ArrayBuffer.isView(value)
+          ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+          : serialize(value)
+      for (const piece of [serialize([at, numbers?.name ?? '']), body]) {
+        const length = Buffer.alloc(4)
+        length.writeUInt32BE(piece.length)
+        write(length)
+        write(piece)
+      }
     }
     writeSync(file, Buffer.concat([Buffer.from(MAGIC, 'latin1'), digest.digest()]), 0, HEADER, 0)
   } finally {
@@ -42,6 +48,9 @@ export function saveState(path: string, state: DetectionState): number {
   renameSync(temporary, path)
   return octets
 }
+
+/** The kinds of array that the tables are made of. */
+const ARRAYS = [Float64Array, Int32Array, Uint32Array] as const
 
 type Plain = Record<string, unknown>
 const isPlain = (value: unknown): value is Plain =>
@@ -56,20 +65,28 @@ function* partsOf(value: unknown, path: readonly string[]): Generator<[path: rea
 /** Put the parts together again. Throws on what is cut off. */
 function assemble(body: Buffer): unknown {
   const root: Plain = {}
-  for (let at = 0; at < body.length; ) {
+  let at = 0
+  const next = () => {
     const length = body.readUInt32BE(at)
-    const part: unknown = deserialize(body.subarray(at + 4, at + 4 + length))
-    if (!Array.isArray(part) || !Array.isArray(part[0]) || part[0].length === 0) throw new Error('a part of it has no place')
-    const path: string[] = part[0].map(String)
+    const piece = body.subarray(at + 4, at + 4 + length)
+    if (piece.length < length) throw new Error('it is cut off')
+    at += 4 + length
+    return piece
+  }
+  while (at < body.length) {
+    const head: unknown = deserialize(next())
+    if (!Array.isArray(head) || !Array.isArray(head[0]) || head[0].length === 0) throw new Error('a part of it has no place')
+    const path: string[] = head[0].map(String)
+    const value = next()
+    const numbers = ARRAYS.find((array) => array.name === head[1])
     let inner = root
     for (const key of path.slice(0, -1)) {
-      const next = inner[key] ?? {}
-      if (!isPlain(next)) throw new Error('two parts of it have one place')
-      inner[key] = next
-      inner = next
+      const deeper = inner[key] ?? {}
+      if (!isPlain(deeper)) throw new Error('two parts of it have one place')
+      inner[key] = deeper
+      inner = deeper
     }
-    inner[path.at(-1) ?? ''] = part[1]
-    at += 4 + length
+    inner[path.at(-1) ?? ''] = numbers === undefined ? deserialize(value) : new numbers(new Uint8Array(value).buffer)
   }
   return root
 }
