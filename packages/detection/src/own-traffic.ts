@@ -34,7 +34,7 @@ export interface Window {
   ports: Heavy
   prefixes: Heavy
   targetPorts: Distinct
-  /** Own addresses hit: one for a host, the heaviest of a prefix. */
+  /** Own addresses hit: the heaviest of a prefix, none for a host. */
   targets: Heavy
   countries: Heavy
   /** Nobody will ask any more who it was: only the sums are kept, to be learned. */
@@ -68,8 +68,8 @@ export function hostTraffic(address: string): HostTraffic {
   }
 }
 
-/** Shared, never changed: most windows know no country. */
-const NOBODY: Heavy = new Map()
+/** Shared, never changed. */
+const NOBODY: Heavy = []
 
 /** The window of epoch index `index`, made on first use; undefined when it is older than what is kept. */
 export function windowAt(host: HostTraffic, index: number): Window | undefined {
@@ -93,10 +93,10 @@ export function windowAt(host: HostTraffic, index: number): Window | undefined {
     udp: 0,
     observed: 0,
     sources: NONE,
-    ports: new Map(),
-    prefixes: new Map(),
+    ports: NOBODY,
+    prefixes: NOBODY,
     targetPorts: NONE,
-    targets: new Map(),
+    targets: NOBODY,
     countries: NOBODY,
     bare: false,
   }
@@ -154,12 +154,10 @@ export function receive(host: HostTraffic, event: FlowEvent, solicited: boolean)
     if (window.bare) continue
     window.sources = add(window.sources, event.src)
     window.targetPorts = add(window.targetPorts, event.dstPort)
-    count(window.targets, event.dst, packets)
-    count(window.ports, `${event.proto}/${event.srcPort}`, packets)
-    count(window.prefixes, slash24(event.src), packets)
-    if (event.srcCountry === '') continue
-    if (window.countries.size === 0) window.countries = new Map()
-    count(window.countries, event.srcCountry, packets)
+    if (host.address !== event.dst) window.targets = count(window.targets, event.dst, packets)
+    window.ports = count(window.ports, `${event.proto}/${event.srcPort}`, packets)
+    window.prefixes = count(window.prefixes, slash24(event.src), packets)
+    if (event.srcCountry !== '') window.countries = count(window.countries, event.srcCountry, packets)
   }
 }
 

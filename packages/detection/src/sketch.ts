@@ -71,23 +71,30 @@ export function size(count: Distinct): number {
   return estimate <= 2.5 * REGISTERS && zero > 0 ? REGISTERS * Math.log(REGISTERS / zero) : estimate
 }
 
-/** The heaviest keys by SpaceSaving (Metwally et al. 2005): at most `limit` counters, overestimates only. */
-export type Heavy = Map<string, number>
+/**
+ * The heaviest keys by SpaceSaving (Metwally et al. 2005): at most `limit` counters, overestimates only. Key and weight take turns in one
+ * array, in the order in which the keys came: most have one key or two, where a Map would be twice as large.
+ */
+export type Heavy = (string | number)[]
 
-export function count(heavy: Heavy, key: string, weight: number, limit = 16): void {
-  const known = heavy.get(key)
-  if (known !== undefined) heavy.set(key, known + weight)
-  else if (heavy.size < limit) heavy.set(key, weight)
-  else {
-    let least = ''
-    let smallest = Number.POSITIVE_INFINITY
-    for (const [candidate, value] of heavy) if (value < smallest) [least, smallest] = [candidate, value]
-    heavy.delete(least)
-    heavy.set(key, smallest + weight)
-  }
+/** Add `weight` to `key`; keep what is returned. An empty array is not changed, so that many may share one. */
+export function count(heavy: Heavy, key: string, weight: number, limit = 16): Heavy {
+  for (let i = 0; i < heavy.length; i += 2)
+    if (heavy[i] === key) {
+      heavy[i + 1] = Number(heavy[i + 1]) + weight
+      return heavy
+    }
+  if (heavy.length < limit * 2) return [...heavy, key, weight]
+  let least = 0
+  for (let i = 2; i < heavy.length; i += 2) if (Number(heavy[i + 1]) < Number(heavy[least + 1])) least = i
+  const [, smallest] = heavy.splice(least, 2)
+  heavy.push(key, Number(smallest) + weight)
+  return heavy
 }
 
 /** The `n` largest as [key, weight], largest first. */
 export function largest(heavy: Heavy, n: number): [string, number][] {
-  return [...heavy].sort((a, b) => b[1] - a[1]).slice(0, n)
+  const all: [string, number][] = []
+  for (let i = 0; i < heavy.length; i += 2) all.push([String(heavy[i]), Number(heavy[i + 1])])
+  return all.sort((a, b) => b[1] - a[1]).slice(0, n)
 }
