@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import type { Response } from 'maxmind'
 import { addressOctets } from '../config.ts'
 import { countryValue } from './country.ts'
@@ -163,20 +164,33 @@ function halves(address: string): { high: number; low: number } {
   return { high: view.getUint32(0), low: view.getUint32(4) }
 }
 
+/** Read by the piece: the whole of a file as text is memory that the collector would keep. */
 function* csvRows(path: string): Generator<readonly [from: string, to: string, asn: string, name: string]> {
-  const content = readFileSync(path, 'utf8')
-  for (let start = 0; start < content.length; ) {
-    let end = content.indexOf('\n', start)
-    if (end < 0) end = content.length
-    const a = content.indexOf(',', start)
-    const b = content.indexOf(',', a + 1)
-    const c = content.indexOf(',', b + 1)
-    if (a > 0 && b > a && c > b && c < end) {
-      yield [content.slice(start, a), content.slice(a + 1, b), content.slice(b + 1, c), content.slice(c + 1, end).trimEnd()]
+  const file = openSync(path, 'r')
+  try {
+    const piece = Buffer.allocUnsafe(CSV_PIECE)
+    const decoder = new StringDecoder('utf8')
+    let text = ''
+    for (let read = readSync(file, piece); ; read = readSync(file, piece)) {
+      text += read === 0 ? '\n' : decoder.write(piece.subarray(0, read))
+      let start = 0
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+        const a = text.indexOf(',', start)
+        const b = text.indexOf(',', a + 1)
+        const c = text.indexOf(',', b + 1)
+        if (a > 0 && b > a && c > b && c < end) {
+          yield [text.slice(start, a), text.slice(a + 1, b), text.slice(b + 1, c), text.slice(c + 1, end).trimEnd()]
+        }
+        start = end + 1
+      }
+      if (read === 0) return
+      text = text.slice(start)
     }
-    start = end + 1
+  } finally {
+    closeSync(file)
   }
 }
+const CSV_PIECE = 256 * 1024
 
 /** Number and holder of every autonomous system in the files, each once. */
 export function* asNames(files: Files): Generator<readonly [number, string]> {

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import { asNames, type Files, type GeoSource, type GeoTables, locate } from './geo-build.ts'
+import { GeoDataError } from './mmdb-ranges.ts'
 import { Table4, Table6 } from './range-table.ts'
 
 /** Countries and autonomous systems of the address space, ready for look-ups. */
@@ -11,7 +13,7 @@ export interface GeoData extends GeoTables {
   asNames(): Iterable<readonly [asn: number, name: string]>
 }
 
-/** The tables as plain arrays: what a thread can hand over and a file can hold. */
+/** The tables as plain arrays: what a file can hold. */
 export interface PackedTables {
   source: GeoSource
   asEdition: string
@@ -25,8 +27,8 @@ const ARRAYS = 10
  * Load the geo and AS data: the bundled packages, or what `geoDir` holds in their place (MMDB files with a country, such as GeoLite2-City
  * or DB-IP; and with an AS number, such as GeoLite2-ASN).
  *
- * The first load reads 33 MB of CSV and 134 MB of MMDB: 4.6 s and 490 MB of memory when measured, so a thread of its own does it and gives
- * the memory back. It leaves a cache of 13 MB in `<dataDir>/geo-cache` that later starts read in 6–16 ms. A cache that does not match the
+ * The first load reads 33 MB of CSV and 134 MB of MMDB: 4.6 s and 490 MB of memory when measured, so a process of its own does it; a thread
+ * left 100 MB behind. There is a cache of 13 MB afterwards in `<dataDir>/geo-cache` that later starts read in 6–16 ms. A cache that does not match the
  * files or is damaged is rebuilt. Rejects with GeoDataError when a file is missing or unusable.
  */
 export async function loadGeoData(dataDir: string, geoDir: string | null): Promise<GeoData> {
@@ -35,9 +37,11 @@ export async function loadGeoData(dataDir: string, geoDir: string | null): Promi
   const path = join(dataDir, 'geo-cache', `${key}.bin`)
   let packed = readCache(path, key)
   if (packed === null) {
-    packed = await buildInThread(files)
+    const file = await buildInProcess(files, key)
+    packed = parseCache(file, key)
+    if (packed === null) throw new Error('the process that reads the geo data gave no tables')
     try {
-      writeCache(join(dataDir, 'geo-cache'), path, key, packed)
+      writeCache(join(dataDir, 'geo-cache'), path, file)
     } catch {
       // Without a cache the next start takes some seconds longer; a full disk must not keep flows from being collected.
     }
@@ -45,14 +49,21 @@ export async function loadGeoData(dataDir: string, geoDir: string | null): Promi
   return { ...unpack(packed), asNames: () => asNames(files) }
 }
 
-function buildInThread(files: Files): Promise<PackedTables> {
+const MOST_OCTETS = 256 * 1024 * 1024
+
+function buildInProcess(files: Files, key: string): Promise<Buffer> {
+  const script = fileURLToPath(new URL('./geo-process.ts', import.meta.url))
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./geo-worker.ts', import.meta.url), { workerData: files })
-    worker.once('message', (packed: PackedTables) => {
-      resolve(packed)
-    })
-    worker.once('error', reject)
-    worker.once('exit', (code) => reject(new Error(`the thread that reads the geo data ended with ${code}`)))
+    execFile(
+      process.execPath,
+      [script, JSON.stringify({ files, key })],
+      { encoding: 'buffer', maxBuffer: MOST_OCTETS },
+      (error, file, said) => {
+        if (error === null) resolve(file)
+        else if (error.code === 2) reject(new GeoDataError(said.toString()))
+        else reject(new Error(`the process that reads the geo data failed: ${said.toString().trim() || error.message}`))
+      },
+    )
   })
 }
 
@@ -98,17 +109,22 @@ function unpack({ source, asEdition, arrays }: PackedTables): GeoTables {
 // Cache file: 8 octets magic, 4 octets length of the header (little endian), header (JSON, padded with spaces so that what follows begins
 // at a multiple of 8 octets), then the arrays as 32-bit words of this machine in the order of `pack`.
 
-function writeCache(dir: string, path: string, key: string, { source, asEdition, arrays }: PackedTables): void {
+/** The content of a cache file. */
+export function cacheFile({ source, asEdition, arrays }: PackedTables, key: string): Buffer {
   const header = JSON.stringify({ key, source, asEdition, lengths: arrays.map((array) => array.length) })
   const headerLength = Math.ceil((12 + Buffer.byteLength(header)) / 8) * 8 - 12
   const head = Buffer.alloc(12 + headerLength, ' ')
   head.write(CACHE_MAGIC, 0, 'latin1')
   head.writeUInt32LE(headerLength, 8)
   head.write(header, 12)
+  return Buffer.concat([head, ...arrays.map((array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength))])
+}
+
+function writeCache(dir: string, path: string, file: Buffer): void {
   mkdirSync(dir, { recursive: true })
   for (const old of readdirSync(dir)) rmSync(join(dir, old), { force: true })
   const temporary = `${path}.${process.pid}`
-  writeFileSync(temporary, Buffer.concat([head, ...arrays.map((array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength))]))
+  writeFileSync(temporary, file)
   renameSync(temporary, path)
 }
 
