@@ -48,8 +48,10 @@ export function numbered(first: number, sequence: number, hosts = 0): Buffer {
 
 /** Sends numbered flows from four exporters (loopback addresses) at a steady rate until stopped. */
 export class NumberedLoad {
-  /** Numbers 1 to `sent` were sent. */
+  /** Numbers 1 to `sent` were handed to the kernel. */
   sent = 0
+  /** Datagrams of these that the kernel refused. */
+  refused = 0
   readonly #port: number
   readonly #flowsPerSecond: number
   readonly #hosts: number
@@ -71,7 +73,6 @@ export class NumberedLoad {
       this.#sockets = [1, 2, 3, 4].map(() => createSocket('udp4'))
       this.#sequences = this.#sockets.map(() => 0)
       await Promise.all(this.#sockets.map((socket, i) => new Promise<void>((resolve) => socket.bind(0, `127.0.0.${11 + i}`, resolve))))
-      for (const socket of this.#sockets) socket.on('error', () => undefined)
     }
     this.#began = performance.now()
     this.#before = this.sent
@@ -88,7 +89,9 @@ export class NumberedLoad {
   one(): void {
     const at = (this.sent / PER_DATAGRAM) % this.#sockets.length
     const sequence = this.#sequences[at] ?? 0
-    this.#sockets[at]?.send(numbered(this.sent + 1, sequence, this.#hosts), this.#port, '127.0.0.1')
+    this.#sockets[at]?.send(numbered(this.sent + 1, sequence, this.#hosts), this.#port, '127.0.0.1', (error) => {
+      if (error !== null) this.refused++
+    })
     this.#sequences[at] = sequence + PER_DATAGRAM
     this.sent += PER_DATAGRAM
   }

@@ -28,12 +28,14 @@ export interface Sample {
 
 export interface Soak {
   sent: number
+  /** Datagrams of `sent` that the kernel did not take from the sender. */
+  refused: number
   stored: number
   different: number
   kernelDropped: number
   samples: Sample[]
   faults: string[]
-  /** What the collector says it gave up or set aside, by metric and reason. */
+  /** What the collector says of the numbered load's exporters, and what it gave up or set aside, by metric and reason. */
   givenUp: string[]
   /** Alerts that no fault of the time explains. */
   unexplained: string[]
@@ -180,9 +182,10 @@ export async function soak(database: KillableDatabase, options: { minutes: numbe
       givenUp: (await metricsOf(metrics))
         .split('\n')
         .filter((line) =>
-          /^weir_(flows_shed|flows_quarantined|datagrams_refused|datagrams_received|write_retries)_total.* [1-9]/.test(line),
+          /^weir_(flows_shed|flows_quarantined|datagrams_refused|datagrams_received|write_retries|exporter_\w+)_total.* [1-9]/.test(line),
         ),
       sent: load.sent,
+      refused: load.refused,
       stored: Number(rows[0]?.stored),
       different: Number(rows[0]?.different),
       kernelDropped: await metricOf(metrics, 'weir_kernel_dropped_datagrams_total'),
