@@ -10,12 +10,14 @@ import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory, startSender
 
 /*
  * npm run bench:ingest -- [--rounds 5] [--seconds 15] [--from 40000] [--confirm 300] [--port 24100] [--url URL]
+ * npm run bench:ingest -- --hold 40000 [--seconds 1800] [--port 24100] [--url URL]
  *
  * How many flows a second come through UDP into PostgreSQL and stay there: Weir, and nfacctd with its PostgreSQL plugin (COPY), on the same
  * server with the same settings, from the same sender, in turns; and psql's binary \copy of the same rows as the limit. A rate counts as
  * sustained when nothing was lost on the way and everything was stored 12 s after the last datagram. --confirm then holds Weir at the rate
  * that the spool cannot help with: so many seconds, lowered until it passes. Weir runs as people run it (enriched,
- * spooled, ledgered, rollups folded) with detection off, as the peer has none.
+ * spooled, ledgered, rollups folded) with detection off, as the peer has none. --hold holds Weir alone at one rate and says how long flows took
+ * to be there for questions, every ten seconds, and whether rollups and raw flows come to the same in the end.
  *
  * --url names a PostgreSQL server where databases may be made (a TimescaleDB one measures that engine); without it Weir's own is started.
  */
@@ -29,6 +31,7 @@ const first = Number(option('from', '40000'))
 const confirm = Number(option('confirm', '0'))
 const ports = Number(option('port', '24100'))
 const url = option('url', '')
+const hold = Number(option('hold', '0'))
 /** From one rate to the next. */
 const STEP = 1.25
 const SETTLE_MS = 12_000
@@ -40,6 +43,9 @@ interface Running {
   pid: number
   port: number
   stored(): Promise<number>
+  /** Arrival to committed of the last minute, seconds at p95. */
+  latency?(): Promise<number>
+  pool?: Pool
   stop(): Promise<void>
 }
 
@@ -118,10 +124,11 @@ const weir: Contender = {
       WEIR_ENFORCE: 'off',
       WEIR_LOG_LEVEL: 'error',
     })
-    const metric = async () => {
+    const read = async (metric: RegExp) => {
       const text = await (await fetch(`http://127.0.0.1:${port + 1}/metrics`)).text()
-      return Number(/^weir_flows_stored_total (\S+)/m.exec(text)?.[1] ?? Number.NaN)
+      return Number(metric.exec(text)?.[1] ?? Number.NaN)
     }
+    const metric = () => read(/^weir_flows_stored_total (\S+)/m)
     for (let tries = 0; ; tries++) {
       if (child.exitCode !== null || tries > 300) throw new Error(`the collector did not start:\n${said()}`)
       if (await metric().then(Number.isFinite, () => false)) break
@@ -131,6 +138,8 @@ const weir: Contender = {
       pid: child.pid ?? 0,
       port,
       stored: metric,
+      latency: () => read(/^weir_ingest_latency_seconds\{quantile="0.95"\} (\S+)/m),
+      pool: database.pool,
       async stop() {
         if (child.pid !== undefined) await end(child.pid)
         await database.drop()
@@ -285,15 +294,47 @@ async function copyLimit(): Promise<{ rate: number; octets: number } | null> {
   }
 }
 
+/** `rate` for `length` seconds: what was lost, how late flows were, and whether rollups say what raw flows say. */
+async function held(rate: number, length: number): Promise<void> {
+  const running = await weir.start(ports)
+  try {
+    const sender = await startSender(running.port, rate, length)
+    const before = { collector: cpuSeconds(running.pid), database: cpuSeconds(postmaster) }
+    const lates: number[] = []
+    const sampler = setInterval(async () => {
+      lates.push((await running.latency?.()) ?? Number.NaN)
+      const waiting = lates.at(-1) ?? 0
+      process.stderr.write(`  ${lates.length * 10} s: ${await running.stored()} stored, p95 ${waiting.toFixed(2)} s\n`)
+    }, 10_000)
+    const sent = await sender.go()
+    clearInterval(sampler)
+    const deadline = Date.now() + SETTLE_MS
+    while ((await running.stored()) < sent && Date.now() < deadline) await sleep(500)
+    const stored = await running.stored()
+    const us = (now: number, then: number) => (((now - then) * 1e6) / stored).toFixed(1)
+    const collector = us(cpuSeconds(running.pid), before.collector)
+    const database = us(cpuSeconds(postmaster), before.database)
+    const { rows } = await (running.pool as Pool).query<{ raw: string; rolled: string }>(
+      `select (select sum(bytes) from flow) as raw, (select sum(bytes) from rollup_interface_1m) as rolled`,
+    )
+    process.stdout.write(
+      `\n${rate.toLocaleString('en')} flows/s for ${length} s: ${sent.toLocaleString('en')} sent, ${stored.toLocaleString('en')} stored, ${kernelDrops(running.port)} datagrams dropped; ` +
+        `arrival to queryable at p95, each minute: median ${median(lates).toFixed(2)} s, greatest ${Math.max(...lates).toFixed(2)} s; ` +
+        `collector ${collector} µs a flow, PostgreSQL ${database} µs with rollups; peak memory ${Math.round(peakMemory(running.pid) / 2 ** 20)} MiB; ` +
+        `raw flows come to ${rows[0]?.raw} octets, rollups to ${rows[0]?.rolled}\n`,
+    )
+  } finally {
+    await running.stop()
+  }
+}
+
 let port = ports
 const nextPort = () => {
   port = ports + ((port - ports + 2) % 30)
   return port
 }
-try {
-  process.stdout.write(
-    `PostgreSQL ${settings[0]?.version}, ${settings[0]?.timescale === null ? 'engine postgres' : `engine timescale ${settings[0]?.timescale}`}; ${Math.round(totalmem() / 2 ** 30)} GiB; ${rounds} rounds of ${seconds} s\n`,
-  )
+/** The table: Weir and nfacctd in turns, \copy beside them. */
+async function compared(): Promise<void> {
   const limit = await copyLimit()
   const results = new Map<Contender, Step[]>([
     [weir, []],
@@ -305,14 +346,14 @@ try {
       const best = await sustained(contender, last === undefined ? first : last.rate / STEP, nextPort)
       if (best !== null) steps.push(best)
     }
-  let held: Step | null = null
+  let confirmed: Step | null = null
   if (confirm > 0)
-    for (let rate = median((results.get(weir) ?? []).map((s) => s.rate)); held === null && rate > first / 8; rate /= STEP) {
+    for (let rate = median((results.get(weir) ?? []).map((s) => s.rate)); confirmed === null && rate > first / 8; rate /= STEP) {
       const s = await step(weir, Math.round(rate), nextPort(), confirm)
       process.stderr.write(
         `  Weir at ${Math.round(rate)}/s for ${confirm} s: ${s.stored} of ${s.sent} stored, ${s.dropped} datagrams dropped\n`,
       )
-      if (good(s)) held = s
+      if (good(s)) confirmed = s
     }
   const of = (contender: Contender, pick: (s: Step) => number) => median((results.get(contender) ?? []).map(pick))
   const peer = of(nfacctd, (s) => s.rate)
@@ -329,6 +370,18 @@ try {
     process.stdout.write(
       `| psql \\copy, binary, plain table, ${limit.octets.toFixed(0)} B a row | ${Math.round(limit.rate).toLocaleString('en')} | ${(limit.rate / peer).toFixed(2)} × | 100 % | | | |\n`,
     )
+  if (confirmed !== null)
+    process.stdout.write(
+      `\nWeir for ${confirm} s: ${confirmed.rate.toLocaleString('en')} flows/s (${(confirmed.rate / peer).toFixed(2)} × nfacctd${limit === null ? '' : `, ${((confirmed.rate / limit.rate) * 100).toFixed(0)} % of \\copy`}), collector ${confirmed.collectorUs.toFixed(1)} µs a flow, PostgreSQL ${confirmed.databaseUs.toFixed(1)} µs, peak memory ${Math.round(confirmed.memory / 2 ** 20)} MiB\n`,
+    )
+}
+
+try {
+  process.stdout.write(
+    `PostgreSQL ${settings[0]?.version}, ${settings[0]?.timescale === null ? 'engine postgres' : `engine timescale ${settings[0]?.timescale}`}; ${Math.round(totalmem() / 2 ** 30)} GiB${hold > 0 ? '' : `; ${rounds} rounds of ${seconds} s`}\n`,
+  )
+  if (hold > 0) await held(hold, Number(option('seconds', '1800')))
+  else await compared()
 } finally {
   await admin.end()
   await embedded?.stop()
