@@ -173,7 +173,8 @@ export class Engine {
       this.#receive(neighbourhood(event.dst), event, solicited)
       if (!solicited) {
         const before = unsolicited.get(place) ?? []
-        if (before.length < UNSOLICITED * 3) unsolicited.set(place, [...before, event.startMs, event.endMs, event.packets * scale(event)])
+        if (before.length < UNSOLICITED * 3)
+          unsolicited.set(place, before.concat([event.startMs, event.endMs, event.packets * scale(event)]))
       }
     }
     for (const detector of this.#detectors) detector.record?.(event, now, mine, other)

@@ -1,6 +1,7 @@
 /**
  * A set that mostly has a handful of members: an array until it has eight, which takes a third of a Set's memory, then a Set.
- * The shared array is never changed: whoever adds keeps what `include` returns.
+ * The shared array is never changed: whoever adds keeps what `include` returns. `concat` makes an array of exactly its length, where `push` and
+ * a spread leave room for sixteen more.
  */
 export type Few<T> = readonly T[] | Set<T>
 
@@ -10,7 +11,7 @@ export const NONE: readonly never[] = []
 export function include<T>(few: Few<T>, member: T): Few<T> {
   if (few instanceof Set) return few.add(member)
   if (few.includes(member)) return few
-  return few.length < FEW ? [...few, member] : new Set([...few, member])
+  return few.length < FEW ? few.concat([member]) : new Set([...few, member])
 }
 
 export const holds = <T>(few: Few<T>, member: T): boolean => (few instanceof Set ? few.has(member) : few.includes(member))
@@ -84,7 +85,7 @@ export function count(heavy: Heavy, key: string, weight: number, limit = 16): He
       heavy[i + 1] = Number(heavy[i + 1]) + weight
       return heavy
     }
-  if (heavy.length < limit * 2) return [...heavy, key, weight]
+  if (heavy.length < limit * 2) return heavy.concat([key, weight])
   let least = 0
   for (let i = 2; i < heavy.length; i += 2) if (Number(heavy[i + 1]) < Number(heavy[least + 1])) least = i
   const [, smallest] = heavy.splice(least, 2)

@@ -239,7 +239,7 @@ export const scans: DetectorFactory = (host, restored) => {
     const failed = attempt.outcome === 'failed'
     if (failed || echo) sweep.failed = add(sweep.failed, attempt.server)
     else sweep.made = add(sweep.made, attempt.server)
-    if (failed && sweep.list.length < 5 && !sweep.list.includes(attempt.server)) sweep.list = [...sweep.list, attempt.server]
+    if (failed && sweep.list.length < 5 && !sweep.list.includes(attempt.server)) sweep.list = sweep.list.concat([attempt.server])
     const inside = networks.inside(attempt.client)
     const targets = size(sweep.failed)
     const need = !inside ? SWEEP.outside : !echo ? SWEEP.inside : networks.inside(attempt.server) ? SWEEP.outside : SWEEP.foreign
