@@ -158,6 +158,8 @@ export class UdpListener implements Component {
     for (let waited = 0, seen = -1; this.open && seen !== this.datagrams && waited < 500; waited += QUIET_MS) {
       seen = this.datagrams
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+      // A loop that stood still runs its timers before it reads: nothing seen by then says nothing.
+      await new Promise((resolve) => setImmediate(resolve))
     }
     const sockets = this.#sockets
     this.#sockets = []
