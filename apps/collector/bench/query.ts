@@ -221,7 +221,8 @@ async function pass(pool: Pool, from: number, to: number): Promise<void> {
      order by array_position(array['1m', '1h', '1d'], right(view_name, 2)), view_name`,
   )
   const refreshed = async (views: readonly { view: string }[]) => {
-    for (let day = from - (from % DAY_MS); day < to; day += DAY_MS)
+    // The newest first: a day that is refreshed before later ones would add up all raw flows after it.
+    for (let day = to - (to % DAY_MS); day + DAY_MS > from; day -= DAY_MS)
       for (const { view } of views)
         await pool.query(`call refresh_continuous_aggregate('${view}', $1::timestamptz, $2::timestamptz)`, [
           new Date(day),
