@@ -54,7 +54,7 @@ const UNSOLICITED = 16
 const SUSPECT_MS = 15 * 60_000
 
 const key = new Key()
-const pair = (own: string, peer: string): Key => key.begin().text(own).text(peer).end()
+const pair = (of: Fingerprints, own: string, peer: string): Key => key.begin(of).text(own).text(peer).end()
 
 /** How far each exporter's telemetry can be believed now; an exporter that is not named is in order, `all` holds for every one. */
 export interface Telemetry {
@@ -168,7 +168,7 @@ export class Engine {
     } else if (inward && !outward && this.#networks.outside(event.src)) {
       const solicited =
         (other.records > 0 && other.firstMs <= event.startMs) ||
-        now - (recall(shared.contacts, pair(event.dst, event.src)) ?? 0) < CONTACT_MS
+        now - (recall(shared.contacts, pair(shared.contacts, event.dst, event.src)) ?? 0) < CONTACT_MS
       this.#receive(event.dst, event, solicited)
       this.#receive(neighbourhood(event.dst), event, solicited)
       if (!solicited) {
@@ -215,14 +215,15 @@ export class Engine {
   }
 
   #contact(own: string, peer: string, now: number): void {
-    remember(this.#shared.contacts, pair(own, peer), now, now, CONTACT_LIMIT, CONTACT_MS)
+    const { contacts } = this.#shared
+    remember(contacts, pair(contacts, own, peer), now, now, CONTACT_LIMIT, CONTACT_MS)
   }
 
   /** The same record from another exporter within 60 s, or 300,000 records: the first one owns it. Different counters are halves, and add. */
   #duplicate(event: FlowEvent, now: number): boolean {
     const known = this.#shared.duplicates
     turn(known, now, DUPLICATE_LIMIT, DUPLICATE_MS)
-    key.begin().text(event.src).number(event.srcPort).text(event.dst).number(event.dstPort).number(event.proto)
+    key.begin(known).text(event.src).number(event.srcPort).text(event.dst).number(event.dstPort).number(event.proto)
     key
       .number(Math.round(event.startMs / 1000))
       .number(event.bytes)

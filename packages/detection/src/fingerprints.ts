@@ -6,6 +6,8 @@
  * An entry is so known for at least `limit` others or `ageMs`, whichever ends first. Plain data, so that a state snapshot needs no code.
  */
 export interface Fingerprints {
+  /** Its own, so that nobody can send keys that all belong to one place. */
+  seed: number
   young: Generation
   old: Generation
   turnedMs: number
@@ -31,7 +33,7 @@ const generation = (places = PLACES): Generation => ({
 })
 
 export function fingerprints(): Fingerprints {
-  return { young: generation(), old: generation(), turnedMs: 0, evicted: 0 }
+  return { seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0, young: generation(), old: generation(), turnedMs: 0, evicted: 0 }
 }
 
 /** Hash of a key in two halves that know nothing of each other; one object serves all keys, one after the other. */
@@ -39,9 +41,10 @@ export class Key {
   low = 0
   high = 0
 
-  begin(): this {
-    this.low = 0xdeadbeef
-    this.high = 0x41c6ce57
+  /** Begin a key of the table `of`. */
+  begin(of: Pick<Fingerprints, 'seed'>): this {
+    this.low = 0xdeadbeef ^ of.seed
+    this.high = 0x41c6ce57 ^ Math.imul(of.seed, 0x2545f491)
     return this
   }
 

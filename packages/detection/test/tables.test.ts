@@ -6,7 +6,7 @@ import { add, type Distinct, type Few, howMany, include, NONE, size } from '../s
 import { address, connection, flow, T0 } from './traffic.ts'
 
 describe('fingerprints', () => {
-  const of = (i: number) => new Key().begin().text(address(i)).number(i).end()
+  const of = (i: number) => new Key().begin({ seed: 3 }).text(address(i)).number(i).end()
   it('a hundred thousand near-equal keys are told apart, and none is known that was not set', () => {
     const known = fingerprints()
     for (let i = 0; i < 100_000; i++) remember(known, of(i), i, T0, 200_000, 60_000)
@@ -16,16 +16,24 @@ describe('fingerprints', () => {
   })
   it('parts of a key do not run into one another, and large numbers differ by their upper half', () => {
     const prints = [
-      new Key().begin().text('1').text('23').end(),
-      new Key().begin().text('12').text('3').end(),
-      new Key().begin().number(7).end(),
+      new Key().begin({ seed: 3 }).text('1').text('23').end(),
+      new Key().begin({ seed: 3 }).text('12').text('3').end(),
+      new Key().begin({ seed: 3 }).number(7).end(),
       new Key()
-        .begin()
+        .begin({ seed: 3 })
         .number(7 + 2 ** 32)
         .end(),
-      new Key().begin().number(-1).end(),
+      new Key().begin({ seed: 3 }).number(-1).end(),
     ].map((key) => `${key.low}.${key.high}`)
     expect(new Set(prints).size).toBe(5)
+  })
+  it('each table has a seed of its own, under which other keys share a place', () => {
+    expect(fingerprints().seed).not.toBe(fingerprints().seed)
+    const together = (seed: number) =>
+      Array.from({ length: 4_096 }, (_, i) => i).filter((i) => (new Key().begin({ seed }).text(address(i)).end().low & 255) === 7)
+    const [one, other] = [together(1), together(2)]
+    expect(one.length).toBeGreaterThan(4)
+    expect(one.filter((i) => other.includes(i)).length).toBeLessThan(one.length / 2)
   })
   it('an entry is known for the age or the limit, and what gave way for want of room is counted', () => {
     const known = fingerprints()

@@ -152,7 +152,7 @@ export const beacon: DetectorFactory = (host, restored) => {
     const key = `${client}|${service}`
     const pair = state.pairs.get(key)
     if (pair === undefined) {
-      const print = candidate.begin().text(key).end()
+      const print = candidate.begin(state.candidates).text(key).end()
       const seen = (recall(state.candidates, print) ?? 0) + 1
       remember(state.candidates, print, seen < 4 ? seen : 0, now, LIMIT, Number.POSITIVE_INFINITY)
       if (seen < 4) return

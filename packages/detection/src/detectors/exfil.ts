@@ -105,7 +105,14 @@ export const exfil: DetectorFactory = (host, restored) => {
     },
     settled(attempt, now) {
       if (attempt.outcome !== 'made' || !host.networks.outside(attempt.client) || !host.networks.inside(attempt.server)) return
-      remember(state.fetched, served.begin().text(`${attempt.server}|${attempt.client}`).end(), 1, now, LIMIT, Number.POSITIVE_INFINITY)
+      remember(
+        state.fetched,
+        served.begin(state.fetched).text(`${attempt.server}|${attempt.client}`).end(),
+        1,
+        now,
+        LIMIT,
+        Number.POSITIVE_INFINITY,
+      )
     },
     tick(now) {
       if (now - state.lookedMs < LOOK_MS) return
@@ -128,7 +135,7 @@ export const exfil: DetectorFactory = (host, restored) => {
         const learning = now - (source?.watched ?? host.sinceMs) < NEW_MS
         const known = now - (source?.first ?? host.sinceMs) >= NEW_MS
         const critical = known && (pair.up >= BYTES.critical || (rare && new Date(now).getUTCHours() < 6))
-        const fetched = recall(state.fetched, served.begin().text(key).end()) !== undefined
+        const fetched = recall(state.fetched, served.begin(state.fetched).text(key).end()) !== undefined
         host.report({
           detector: 'exfil',
           severity: learning || fetched ? 'info' : critical ? 'critical' : 'warning',
