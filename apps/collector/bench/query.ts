@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPool, type Pool } from '@weir/db/connection'
 import { startEmbedded } from '@weir/db/embedded'
-import { createWriter, FlowBatch, readEngine, upsertExporters } from '@weir/db/ingest'
+import { createWriter, type Engine, FlowBatch, readEngine, upsertExporters } from '@weir/db/ingest'
 import { maintain } from '@weir/db/maintain'
 import { migrate } from '@weir/db/migrate'
 import { flows as flowsOf, geo, graph, timeseries, top } from '@weir/db/queries'
@@ -16,11 +16,12 @@ import { end, median } from './processes.ts'
 import { restamp, traffic } from './traffic.ts'
 
 /*
- * npm run bench:query -- [--flows 10000000] [--days 7] [--rounds 5] [--nfdump on] [--port 24190] [--url URL] [--keep on]
+ * npm run bench:query -- [--flows 10000000] [--days 7] [--rounds 5] [--nfdump on] [--port 24190] [--url URL] [--keep on | --again DATABASE]
  *
  * How long the questions of the screens take over stored flows: the same NetFlow v5 datagrams, their times spread evenly over the days until
  * now, go into an empty Weir database (decoded, enriched and written by the collector's own code) and, over loopback, into nfcapd; then Weir
- * answers and nfdump reads its files, in turns. --nfdump off measures Weir alone. --url names a server where a database may be made.
+ * answers and nfdump reads its files, in turns. --nfdump off measures Weir alone. --url names a server where a database may be made; what was kept
+ * there is asked again by --again, with the same --days.
  */
 const option = (name: string, otherwise: string): string => {
   const at = process.argv.indexOf(`--${name}`)
@@ -41,8 +42,9 @@ const finder = (binary: string) => (process.env['PATH'] ?? '').split(':').some((
 const embedded = url === '' ? await startEmbedded({ dataDir: directory }) : null
 const server = embedded?.url ?? url
 const admin = createPool({ connectionString: server, applicationName: 'weir-bench', max: 1, onError: () => undefined })
-const name = `weir_bench_query_${process.pid}`
-await admin.query(`create database ${name} template template0 encoding 'UTF8'`)
+const again = option('again', '')
+const name = again === '' ? `weir_bench_query_${process.pid}` : again
+if (again === '') await admin.query(`create database ${name} template template0 encoding 'UTF8'`)
 const its = new URL(server)
 its.pathname = `/${name}`
 let nfcapd: ChildProcess | null = null
@@ -52,7 +54,7 @@ try {
   await migrate(its.href)
   const pool = createPool({ connectionString: its.href, applicationName: 'weir-bench', max: 4, onError: () => undefined })
   const engine = await readEngine(pool)
-  const peer = option('nfdump', 'on') === 'on' && finder('nfcapd') && finder('nfdump')
+  const peer = again === '' && option('nfdump', 'on') === 'on' && finder('nfcapd') && finder('nfdump')
   const socket = createSocket('udp4')
   if (peer) {
     mkdirSync(captures)
@@ -63,77 +65,17 @@ try {
     await sleep(500)
   }
 
-  const to = Math.floor(Date.now() / 60_000) * 60_000
-  const from = to - days * DAY_MS
-  const ids = await upsertExporters(pool, [
-    {
-      address: '192.0.2.1',
-      demo: false,
-      lastSeenMs: to,
-      formats: ['NETFLOW_V5'],
-      samplingRate: 1,
-      skewMs: 0,
-      datagrams: 0,
-      flows: 0,
-      lost: 0,
-      announced: 0,
-      problems: 0,
-      templates: 0,
-      flowsPerSecond: 0,
-      bitsPerSecond: 0,
-    },
-  ])
-  const exporterId = ids.get('192.0.2.1') ?? 0
-  const decoder = new Decoder()
-  const enricher = new Enricher(await loadGeoData(directory, null))
-  const writer = createWriter(pool, engine, { now: () => to })
-  const batch = new FlowBatch()
-  const datagrams = traffic('v5', POOL * RECORDS, to).datagrams
-  const rest: { record: Parameters<FlowBatch['append']>[0]; context: Parameters<FlowBatch['append']>[1] }[] = []
-  const began = performance.now()
-  const total = Math.floor(wanted / RECORDS)
-  let nowMs = from
-  for (let i = 0; i < total; i++) {
-    const datagram = datagrams[i % POOL]
-    if (datagram === undefined) break
-    nowMs = from + (i / total) * days * DAY_MS
-    restamp(datagram, nowMs, from, i * RECORDS)
-    if (peer) socket.send(datagram)
-    decoder.decode(
-      datagram,
-      { address: '192.0.2.1', port: 2055, receivedMs: nowMs },
-      {
-        flow(record) {
-          const context = enricher.enrich(record, exporterId, 0)
-          if (!batch.append(record, context)) rest.push({ record: structuredClone(record), context: { ...context } })
-        },
-      },
-    )
-    if (rest.length > 0 || batch.rows > 19_000) {
-      await writer.write(batch)
-      batch.reset()
-      for (const { record, context } of rest.splice(0)) batch.append(record, context)
-    }
-    if (i % 40_000 === 39_999) {
-      if (engine === 'postgres') await maintain(pool, { now: new Date(to) })
-      process.stderr.write(`  ${Math.round((i * RECORDS) / 1e6)} M flows after ${Math.round((performance.now() - began) / 1_000)} s\n`)
-    }
-  }
-  if (batch.rows > 0) await writer.write(batch)
-  const loaded = (performance.now() - began) / 1_000
-  // As it is some hours after the last flow: closed hours and days are rewritten then, a few at a time.
-  const rested = new Date(to + DAY_MS / 4)
-  if (engine === 'timescale') await pass(pool, from, to)
-  for (let more = true; more; ) more = (await maintain(pool, { now: rested, force: true })).bucketsCompacted > 0
-  await pool.query('analyze')
-  const folded = (performance.now() - began) / 1_000 - loaded
+  const { rows: newest } = await pool.query<{ time: Date | null }>('select max(time) as time from flow')
+  const last = newest[0]?.time ?? null
+  const to = Math.floor((again === '' || last === null ? Date.now() : last.getTime() + 60_000) / 60_000) * 60_000
+  const took = again === '' ? await fill(pool, engine, to, peer ? (datagram) => socket.send(datagram) : null) : null
   socket.close()
   if (nfcapd?.pid !== undefined) await end(nfcapd.pid)
   const { rows } = await pool.query<{ flows: string; octets: string; all: string }>(
     `select (select count(*) from flow) as flows, pg_database_size(current_database()) as all, 0 as octets`,
   )
   process.stdout.write(
-    `engine ${engine}: ${Number(rows[0]?.flows).toLocaleString('en')} rows over ${days} days, loaded in ${loaded.toFixed(0)} s, rolled up in ${folded.toFixed(0)} s, database ${(Number(rows[0]?.all) / 1e9).toFixed(2)} GB\n`,
+    `engine ${engine}: ${Number(rows[0]?.flows).toLocaleString('en')} rows over ${days} days, ${took === null ? '' : `loaded in ${took.loaded.toFixed(0)} s, rolled up in ${took.folded.toFixed(0)} s, `}database ${(Number(rows[0]?.all) / 1e9).toFixed(2)} GB\n`,
   )
 
   const spans = [
@@ -170,8 +112,8 @@ try {
     ['map', (since) => geo(pool, { from: since, to })],
     ['graph', (since) => graph(pool, { from: since, to })],
   ]
-  const took = new Map<string, number[]>()
-  const note = (key: string, ms: number) => took.set(key, [...(took.get(key) ?? []), ms])
+  const times = new Map<string, number[]>()
+  const note = (key: string, ms: number) => times.set(key, [...(times.get(key) ?? []), ms])
   for (let round = 0; round < rounds; round++)
     for (const [span, width] of spans) {
       for (const [question, ask] of questions) {
@@ -196,8 +138,8 @@ try {
     process.stdout.write(
       `| ${question} | ${spans
         .map(([span]) => {
-          const times = took.get(`${question}|${span}`) ?? []
-          return `${median(times).toFixed(0)} (${Math.max(...times).toFixed(0)})`
+          const ms = times.get(`${question}|${span}`) ?? []
+          return `${median(ms).toFixed(0)} (${Math.max(...ms).toFixed(0)})`
         })
         .join(' | ')} |\n`,
     )
@@ -208,10 +150,83 @@ try {
   await pool.end()
 } finally {
   if (nfcapd?.pid !== undefined && nfcapd.exitCode === null) await end(nfcapd.pid)
-  if (option('keep', 'off') === 'off') await admin.query(`drop database ${name} with (force)`)
+  if (again === '' && option('keep', 'off') === 'off') await admin.query(`drop database ${name} with (force)`)
   await admin.end()
   await embedded?.stop()
   rmSync(directory, { recursive: true, force: true })
+}
+
+/** Flows into an empty database, spread over the days until `to`, and all that time does to them until the last day has come to rest. Seconds. */
+async function fill(
+  pool: Pool,
+  engine: Engine,
+  to: number,
+  send: ((datagram: Buffer) => void) | null,
+): Promise<{ loaded: number; folded: number }> {
+  const from = to - days * DAY_MS
+  const ids = await upsertExporters(pool, [
+    {
+      address: '192.0.2.1',
+      demo: false,
+      lastSeenMs: to,
+      formats: ['NETFLOW_V5'],
+      samplingRate: 1,
+      skewMs: 0,
+      datagrams: 0,
+      flows: 0,
+      lost: 0,
+      announced: 0,
+      problems: 0,
+      templates: 0,
+      flowsPerSecond: 0,
+      bitsPerSecond: 0,
+    },
+  ])
+  const exporterId = ids.get('192.0.2.1') ?? 0
+  const decoder = new Decoder()
+  const enricher = new Enricher(await loadGeoData(directory, null))
+  const writer = createWriter(pool, engine, { now: () => to })
+  const batch = new FlowBatch()
+  const datagrams = traffic('v5', POOL * RECORDS, to).datagrams
+  const rest: { record: Parameters<FlowBatch['append']>[0]; context: Parameters<FlowBatch['append']>[1] }[] = []
+  const began = performance.now()
+  const total = Math.floor(wanted / RECORDS)
+  let nowMs = from
+  for (let i = 0; i < total; i++) {
+    const datagram = datagrams[i % POOL]
+    if (datagram === undefined) break
+    nowMs = from + (i / total) * days * DAY_MS
+    restamp(datagram, nowMs, from, i * RECORDS)
+    send?.(datagram)
+    decoder.decode(
+      datagram,
+      { address: '192.0.2.1', port: 2055, receivedMs: nowMs },
+      {
+        flow(record) {
+          const context = enricher.enrich(record, exporterId, 0)
+          if (!batch.append(record, context)) rest.push({ record: structuredClone(record), context: { ...context } })
+        },
+      },
+    )
+    if (rest.length > 0 || batch.rows > 19_000) {
+      await writer.write(batch)
+      batch.reset()
+      for (const { record, context } of rest.splice(0)) batch.append(record, context)
+    }
+    if (i % 40_000 === 39_999) {
+      if (engine === 'postgres') await maintain(pool, { now: new Date(to) })
+      process.stderr.write(`  ${Math.round((i * RECORDS) / 1e6)} M flows after ${Math.round((performance.now() - began) / 1_000)} s\n`)
+    }
+  }
+  if (batch.rows > 0) await writer.write(batch)
+  const loaded = (performance.now() - began) / 1_000
+  // As it is some hours after the last flow: closed hours and days are rewritten then, a few at a time.
+  const rested = new Date(to + DAY_MS / 4)
+  if (engine === 'timescale') await pass(pool, from, to)
+  for (let more = true; more; ) more = (await maintain(pool, { now: rested, force: true })).bucketsCompacted > 0
+  await pool.query('analyze')
+  const folded = (performance.now() - began) / 1_000 - loaded
+  return { loaded, folded }
 }
 
 /** `timescale`: what the policies do as time passes, done at once, both cores: every day refreshed, raw flows of before the last half day compressed. */
