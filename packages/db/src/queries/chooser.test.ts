@@ -134,7 +134,7 @@ describe('the plan of a window', () => {
         fc.pre(a !== b)
         const [from, to] = a < b ? [a, b] : [b, a]
         const hoursFrom = hours ?? -Infinity
-        const available: Availability = { raw: Infinity, '1m': Math.max(minutes ?? -Infinity, hoursFrom), '1h': hoursFrom, '1d': -Infinity }
+        const available: Availability = { '1m': Math.max(minutes ?? -Infinity, hoursFrom), '1h': hoursFrom, '1d': -Infinity }
         const plan = planRollup('rollup_src', from, to, available, NO_FILTER)
         expect(plan.from).toBeLessThanOrEqual(from)
         expect(plan.to).toBeGreaterThanOrEqual(to)
@@ -145,7 +145,7 @@ describe('the plan of a window', () => {
           expect(segment.from % width).toBe(0)
           expect(segment.to % width).toBe(0)
           expect(segment.from).toBeLessThan(segment.to)
-          expect(segment.from).toBeGreaterThanOrEqual(available[segment.level])
+          expect(segment.from).toBeGreaterThanOrEqual(available[segment.level as RollupLevel])
           expect(segment.to).toBe(plan.segments[index + 1]?.from ?? plan.to)
         }
         // Exact to the minute wherever minutes are kept.

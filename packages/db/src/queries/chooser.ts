@@ -5,7 +5,7 @@
  * segments of the coarsest level that fits: whole days in the middle, hours and minutes at the edges, so that it is exact to the minute
  * and costs little. Where minutes (or hours) are no longer kept, the edge widens to the next level. Raw records answer everything else.
  */
-import { type Floor, LEVEL_SECONDS, ROLLUP_FLOORS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel, type Tier } from '../rollups.ts'
+import { type Floor, LEVEL_SECONDS, ROLLUP_FLOORS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel } from '../rollups.ts'
 
 const LEVEL_MS: Readonly<Record<RollupLevel, number>> = {
   '1m': LEVEL_SECONDS['1m'] * 1_000,
@@ -13,10 +13,10 @@ const LEVEL_MS: Readonly<Record<RollupLevel, number>> = {
   '1d': LEVEL_SECONDS['1d'] * 1_000,
 }
 
-/** From when on each tier holds every flow of the window, epoch milliseconds; -Infinity: all of it. */
-export type Availability = Readonly<Record<Tier, number>>
+/** From when on each level holds every flow of the window, epoch milliseconds; -Infinity: all of it. */
+export type Availability = Readonly<Record<RollupLevel, number>>
 
-export const ALL_AVAILABLE: Availability = { raw: -Infinity, '1m': -Infinity, '1h': -Infinity, '1d': -Infinity }
+export const ALL_AVAILABLE: Availability = { '1m': -Infinity, '1h': -Infinity, '1d': -Infinity }
 
 /** A stretch of time read from one relation. `from` and `to` are epoch milliseconds, [from, to), whole buckets for a rollup. */
 export interface Segment {
@@ -80,8 +80,12 @@ export function planRollup(rollup: string, from: number, to: number, available: 
 function wholeRollup(rollup: string, filtered: ReadonlySet<string>): string | null {
   const whole = ROLLUP_FLOORS[rollup]?.whole
   if (whole === undefined) return null
-  const dims = dimsOf(whole)
-  return [...filtered].every((column) => dims.includes(column)) ? whole : null
+  // The smallest that leaves nothing out, where the filter lets it.
+  for (const name of ['rollup_service', whole]) {
+    const dims = dimsOf(name)
+    if ([...filtered].every((column) => dims.includes(column))) return name
+  }
+  return null
 }
 
 function withFloor(plan: Plan, rollup: string, whole: string | null): Plan {
@@ -102,15 +106,15 @@ function planSegments(rollup: string, segments: readonly Piece[], from: number, 
   }
 }
 
-interface Piece {
-  level: RollupLevel | 'raw'
+interface Piece<Level = RollupLevel | 'raw'> {
+  level: Level
   from: number
   to: number
 }
 
 /** The pieces of the window widened as little as what is kept allows: first at the end, then at the start. Days are always there. */
-function coverWindow(from: number, to: number, available: Availability, coarsest: RollupLevel): Piece[] {
-  let pieces: Piece[] = []
+function coverWindow(from: number, to: number, available: Availability, coarsest: RollupLevel): Piece<RollupLevel>[] {
+  let pieces: Piece<RollupLevel>[] = []
   for (const startLevel of ROLLUP_LEVELS) {
     for (const endLevel of ROLLUP_LEVELS) {
       pieces = []
@@ -122,7 +126,7 @@ function coverWindow(from: number, to: number, available: Availability, coarsest
 }
 
 /** Whole buckets of the level in the middle, the next finer level at both edges. Pieces come in order of time. */
-function cut(from: number, to: number, index: number, pieces: Piece[]): void {
+function cut(from: number, to: number, index: number, pieces: Piece<RollupLevel>[]): void {
   if (from >= to) return
   const level = ROLLUP_LEVELS[index]
   if (level === undefined) return

@@ -12,6 +12,7 @@ import {
   addSums,
   checkRaw,
   countFlows,
+  type Kept,
   NO_SUMS,
   readAvailability,
   type SumRow,
@@ -120,12 +121,13 @@ async function readGeography(
   client: pg.PoolClient,
   window: CheckedWindow,
   networks: Networks,
-  available: Availability,
+  available: Kept,
   exactFlows: number,
 ): Promise<Geography> {
   const filtered = filterColumns(window.filter)
   const rolled = ['rollup_src', 'rollup_dst', 'rollup_as'].every((name) => chooses(name, filtered))
-  const exact = available.raw <= window.from && (!rolled || (await countFlows(client, window.from, window.to, available)) <= exactFlows)
+  const few = !rolled || (await countFlows(client, window.from, window.to, available)) <= exactFlows
+  const exact = few && (await available.raw()) <= window.from
   if (exact || !rolled) {
     await checkRaw(
       client,

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { GraphAnswer } from '../contracts/api.ts'
 import type { GraphQuestion } from '../contracts/questions.ts'
-import { type Availability, chooseRollup, type Plan, planRaw, planRollup } from './chooser.ts'
+import { chooseRollup, type Plan, planRaw, planRollup } from './chooser.ts'
 import { addressExpression } from './dimensions.ts'
 import { filterColumns } from './filter-sql.ts'
 import { type Conversation, drawGraph } from './graph-model.ts'
@@ -9,7 +9,18 @@ import { Parameters } from './parameters.ts'
 import { type CheckedWindow, checkCount, checkWindow } from './question.ts'
 import { onSnapshot } from './session.ts'
 import { internalNetworks, serviceRules } from './settings.ts'
-import { checkRaw, countFlows, readAvailability, readFloor, readTotal, type SumRow, sourceSql, sumsObject, sumsOf } from './source.ts'
+import {
+  checkRaw,
+  countFlows,
+  type Kept,
+  readAvailability,
+  readFloor,
+  readTotal,
+  type SumRow,
+  sourceSql,
+  sumsObject,
+  sumsOf,
+} from './source.ts'
 
 const NODES = { least: 2, most: 300, otherwise: 60 } as const
 
@@ -85,10 +96,10 @@ export async function graph(pool: pg.Pool, question: GraphQuestion, exactFlows =
   })
 }
 
-async function choosePlan(client: pg.PoolClient, window: CheckedWindow, available: Availability, exactFlows: number): Promise<Plan> {
+async function choosePlan(client: pg.PoolClient, window: CheckedWindow, available: Kept, exactFlows: number): Promise<Plan> {
   const rollup = chooseRollup(new Set([...filterColumns(window.filter), ...COLUMNS]))
-  const raw = available.raw <= window.from
-  if (rollup !== null && !(raw && (await countFlows(client, window.from, window.to, available)) <= exactFlows)) {
+  const few = rollup === null || (await countFlows(client, window.from, window.to, available)) <= exactFlows
+  if (rollup !== null && !(few && (await available.raw()) <= window.from)) {
     return planRollup(rollup, window.from, window.to, available, filterColumns(window.filter))
   }
   await checkRaw(client, { filter: window.filter, columns: COLUMNS }, window.from, window.to, available)

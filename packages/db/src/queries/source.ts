@@ -31,13 +31,17 @@ export function readingColumns(reading: Reading): Set<string> {
   return new Set([...filterColumns(reading.filter), ...reading.columns])
 }
 
+/** The same of raw records, looked up when it is asked: of a window longer than their retention that costs as much as many a question. */
+export interface Kept extends Availability {
+  raw(): Promise<number>
+}
+
 /**
  * From when on each tier holds every flow of [from, to). Inside the retention a tier is complete by definition. Before it, what is kept is
  * compared with the coarser tiers, hour by hour: imported old flows are kept in full, and then answered in full.
  */
-export async function readAvailability(client: pg.PoolClient, from: number, to: number, now: number): Promise<Availability> {
+export async function readAvailability(client: pg.PoolClient, from: number, to: number, now: number): Promise<Kept> {
   const days = await retentionDays(client)
-  const available: Record<Tier, number> = { raw: -Infinity, '1m': -Infinity, '1h': -Infinity, '1d': -Infinity }
   const missing = async (tier: Tier, evidence: '1h' | '1d'): Promise<number> => {
     const limit = Math.min(to, now - days[tier] * DAY_MS)
     if (from >= limit) return -Infinity
@@ -54,11 +58,18 @@ export async function readAvailability(client: pg.PoolClient, from: number, to: 
     const last = rows[0]?.last ?? null
     return last === null ? -Infinity : Number(last) + step
   }
-  available['1h'] = await missing('1h', '1d')
-  const evidence = available['1h'] <= from ? '1h' : '1d'
-  available['1m'] = Math.max(available['1h'], await missing('1m', evidence))
-  available.raw = Math.max(available['1h'], await missing('raw', evidence))
-  return available
+  const hours = await missing('1h', '1d')
+  const evidence = hours <= from ? '1h' : '1d'
+  let raw: number | null = null
+  return {
+    '1m': Math.max(hours, await missing('1m', evidence)),
+    '1h': hours,
+    '1d': -Infinity,
+    raw: async () => {
+      raw ??= Math.max(hours, await missing('raw', evidence))
+      return raw
+    },
+  }
 }
 
 /** Days each tier is kept. */
@@ -95,13 +106,13 @@ export async function planReading(
   reading: Reading,
   from: number,
   to: number,
-  available: Availability,
+  available: Kept,
 ): Promise<{ rollup: string | null; plan: Plan }> {
   const rollup = chooseRollup(readingColumns(reading))
   if (rollup !== null) {
     const plan = planRollup(rollup, from, to, available, filterColumns(reading.filter))
     const widened = (plan.to - plan.from) / Math.max(1, to - from)
-    if (widened <= WIDENED_MOST || available.raw > from) return { rollup, plan }
+    if (widened <= WIDENED_MOST || (await available.raw()) > from) return { rollup, plan }
     if ((await countFlows(client, plan.from, plan.to, available)) > RAW_LIMIT) return { rollup, plan }
     return { rollup: null, plan: planRaw(from, to) }
   }
@@ -110,12 +121,13 @@ export async function planReading(
 }
 
 /** Throws QueryError `window-too-large` unless raw records hold the whole window and are few enough to read. */
-export async function checkRaw(client: pg.PoolClient, reading: Reading, from: number, to: number, available: Availability): Promise<void> {
+export async function checkRaw(client: pg.PoolClient, reading: Reading, from: number, to: number, available: Kept): Promise<void> {
   const columns = [...readingColumns(reading)].join(', ')
-  if (available.raw > from) {
+  const kept = await available.raw()
+  if (kept > from) {
     throw new QueryError(
       'window-too-large',
-      `No rollup keeps ${columns} together, and raw records of this window are kept only from ${new Date(available.raw).toISOString()}.`,
+      `No rollup keeps ${columns} together, and raw records of this window are kept only from ${new Date(kept).toISOString()}.`,
       'Choose a later start, or leave out a field of the filter: service_port instead of dst_port, for example, is kept for years.',
     )
   }

@@ -25,6 +25,7 @@ import {
   asksSightings,
   checkRaw,
   countFlows,
+  type Kept,
   type Reading,
   readAvailability,
   readFloor,
@@ -81,11 +82,11 @@ export async function timeseries(pool: pg.Pool, question: TimeseriesQuestion): P
     const shape = await chooseShape(client, reading, window, points, question.points !== undefined, available, now)
     const width = shape.bucketSeconds * 1_000
     const times = Array.from({ length: Math.round((shape.to - shape.from) / width) }, (_, index) => shape.from + index * width)
-    const receiving = await readReceiving(client, window.filter, shape, dimension === 'exporter', available)
+    const receiving = () => readReceiving(client, window.filter, shape, dimension === 'exporter', available)
     const series =
       dimension === null
         ? await totalSeries(client, window, shape, times, receiving)
-        : await dimensionSeries(client, dimension, window, shape, times, limit, available, receiving)
+        : await dimensionSeries(client, dimension, window, shape, times, limit, available, await receiving())
     const floor = dimension === null ? null : await readFloor(client, shape.plan)
     return {
       dimension,
@@ -111,11 +112,11 @@ async function chooseShape(
   window: CheckedWindow,
   points: number,
   fineAsked: boolean,
-  available: Availability,
+  available: Kept,
   now: number,
 ): Promise<Shape> {
   const rollup = chooseRollup(readingColumns(reading))
-  const short = window.to - window.from <= FINE_WINDOW_MS && available.raw <= window.from
+  const short = window.to - window.from <= FINE_WINDOW_MS && (await available.raw()) <= window.from
   const fine = fineAsked && short && (await countFlows(client, window.from, window.to, available)) <= FINE_FLOWS
   let least = 60
   if (fine) least = FINE_SECONDS
@@ -146,10 +147,12 @@ async function totalSeries(
   window: CheckedWindow,
   shape: Shape,
   times: readonly number[],
-  receiving: Receiving,
+  receiving: () => Promise<Receiving>,
 ): Promise<Series[]> {
   const sums = await bucketSums(client, window, shape)
-  return [oneSeries({ key: '', label: 'total', filter: window.filterText }, sums, times, (time) => receiving.any(time))]
+  // Where every bucket holds something, nobody asks why one is empty.
+  const seen = times.every((time) => (sums.get(time) ?? 0n) !== 0n) ? null : await receiving()
+  return [oneSeries({ key: '', label: 'total', filter: window.filterText }, sums, times, (time) => seen?.any(time) ?? true)]
 }
 
 /** What each bucket comes to in all. */

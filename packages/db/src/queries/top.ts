@@ -62,25 +62,30 @@ export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnsw
     const witnessed = sums.map((sum) => `sum(${sum}) filter (where witnessed) as w_${sum}`).join(', ')
     const names = keys.map((key) => key.name).join(', ')
     const texts = keys.map((key, index) => `${key.text} as t${index + 1}`).join(', ')
+    const floor = await readFloor(client, plan)
+    // Where another rollup tells the total, the groups need not be added up, nor kept for that.
+    const apart = floor === null ? undefined : plan.whole
+    const order = `order by ${metric} desc, ${keys.map((key) => `${key.name} nulls last`).join(', ')}`
+    const best = `${order} limit ${parameters.add(limit, 'bigint')}`
+    const grouped = `select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets${sightings ? `, ${witnessed}` : ''}
+      from (${source}) part group by ${names}`
+    const shownRows = (from: string) =>
+      `select false as total, ${texts}, flows, bytes, packets, ${sums.map((sum) => `null::numeric as w_${sum}`).join(', ')} from ${from}`
     const { rows } = await client.query<GroupRow>(
-      `with grouped as materialized (
-         select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets${sightings ? `, ${witnessed}` : ''}
-         from (${source}) part group by ${names})
-       (select false as total, ${texts}, flows, bytes, packets, ${sums.map((sum) => `null::numeric as w_${sum}`).join(', ')} from grouped
-        order by ${metric} desc, ${keys.map((key) => `${key.name} nulls last`).join(', ')} limit ${parameters.add(limit, 'bigint')})
-       union all
-       select true, ${keys.map(() => 'null').join(', ')}, sum(flows), sum(bytes), sum(packets),
-         ${sums.map((sum) => (sightings ? `sum(w_${sum})` : 'null')).join(', ')} from grouped`,
+      apart !== undefined
+        ? `${shownRows(`(${grouped} ${best}) grouped`)} ${order}`
+        : `with grouped as materialized (${grouped})
+           (${shownRows('grouped')} ${best})
+           union all
+           select true, ${keys.map(() => 'null').join(', ')}, sum(flows), sum(bytes), sum(packets),
+             ${sums.map((sum) => (sightings ? `sum(w_${sum})` : 'null')).join(', ')} from grouped`,
       parameters.values,
     )
     const groups = rows.filter((row) => !row.total)
     const shown = groups.map(sumsOf).reduce(addSums, NO_SUMS)
     const told = rows.find((row) => row.total && row.flows !== null)
-    const floor = await readFloor(client, plan)
-    const counted = sumsOf(told)
     // In `timescale` two rollups may have come differently far with late flows: the total is never less than what is shown of it.
-    const total =
-      floor === null || plan.whole === undefined ? counted : atLeast(await readTotal(client, plan.whole, filter, scaled), counted)
+    const total = apart === undefined ? sumsOf(told) : atLeast(await readTotal(client, apart, filter, scaled), shown)
     const rest = subtract(total, shown)
     const keyTexts = groups.map((row) => keys.map((_, index) => (index === 0 ? row.t1 : row.t2)))
     const known = await Names.load(client, dimension, keyTexts)
