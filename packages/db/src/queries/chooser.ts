@@ -66,8 +66,8 @@ export function planRaw(from: number, to: number): Plan {
 
 /**
  * The window read from a rollup, in as few and as coarse buckets as cover it exactly to the minute, or to what is still kept. `filtered` are
- * the columns of the filter: they decide whether the rest of a day below its floor can be told exactly. Where it cannot (the filter is about
- * hosts themselves) hours are read instead of days, as long as they are kept.
+ * the columns of the filter, and those by which the rest must be told: they decide whether the rest of a day below its floor can be told
+ * exactly. Where it cannot (the filter is about hosts themselves) hours are read instead of days, as long as they are kept.
  */
 export function planRollup(rollup: string, from: number, to: number, available: Availability, filtered: ReadonlySet<string>): Plan {
   const whole = wholeRollup(rollup, filtered)

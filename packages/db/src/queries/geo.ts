@@ -222,7 +222,9 @@ async function readSide(
   networks: Networks,
   available: Availability,
 ): Promise<CountrySums> {
-  const plan = planRollup(`rollup_${end}`, window.from, window.to, available, filterColumns(window.filter))
+  // What the days leave out is told by country.
+  const told = new Set([...filterColumns(window.filter), `${end}_country`])
+  const plan = planRollup(`rollup_${end}`, window.from, window.to, available, told)
   const parameters = new Parameters()
   const selected = [
     { name: 'country', sql: `${end}_country` },
