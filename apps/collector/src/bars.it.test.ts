@@ -1,5 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createTestDatabase, type TestDatabase, testEngines } from '@weir/db/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { burst, ratedLoad, stopsAndStarts, storeFrames } from '../test/bars.ts'
@@ -69,6 +71,34 @@ describe.each(testEngines())('the bars on %s', (engine) => {
     await send(second.ports.netflow ?? 0, [numbered(9_031, 9_030)])
     await until('flows to be taken again', async () => (await count()) === 9_060)
     expect(await second.metric('weir_accounting_gap')).toBe(0)
+  }, 60_000)
+
+  it('a disk that stands still for eight seconds under the reference load costs no flow', async () => {
+    const collector = await start(database.url)
+    const load = new NumberedLoad(collector.ports.netflow ?? 0, 5_000)
+    closing.push(async () => load.close())
+    await load.start()
+    await until('flows to be accepted', () => collector.account.accepted > 5_000)
+    const some = await open(join(collector.dataDir, 'some'), 'w')
+    const files: FileHandle = Object.getPrototypeOf(some)
+    await some.close()
+    const real = files.datasync
+    const still = sleep(8_000)
+    const disk = vi.spyOn(files, 'datasync').mockImplementation(async function (this: FileHandle) {
+      await still
+      return real.call(this)
+    })
+    const before = collector.account.accepted
+    await sleep(7_500)
+    // One sync may have been under way.
+    expect(collector.account.accepted - before).toBeLessThan(5_000)
+    expect(collector.store.stagedShare).toBeLessThan(0.5)
+    await still
+    disk.mockRestore()
+    load.pause()
+    await until('everything to be stored', async () => (await storedNumbers(database.pool)).numbers.size >= load.sent, 30_000)
+    expect(collector.account.shed.queue_full).toBe(0)
+    expect(await collector.metric('weir_accounting_gap')).toBe(0)
   }, 60_000)
 
   it('B10: one poison row in a thousand: exactly those are set aside', async () => {

@@ -29,7 +29,7 @@ export interface Load {
 
 export interface StoreSettings {
   batchRows: number
-  /** Memory for encoded rows, octets. */
+  /** Memory for encoded rows, octets: three quarters for rows as they are, a quarter for packed frames that wait for the disk. */
   queueBytes: number
   /** Longest wait of a flow before its frame goes to the spool. */
   flushMs: number
@@ -52,6 +52,8 @@ const RETRY_MOST_MS = 10_000
 const OTHER_ATTEMPTS = 5
 /** Frames that come within this time share a transaction: less than what people notice, and ten commits a second become five. */
 const GATHER_MS = 200
+/** Batches in the packer from which on it is behind. */
+const PACKING_BEHIND = 3
 /** How often writers look for frames when nobody woke them. */
 const LOOK_MS = 1_000
 /** A stop gives the database this long to take what the spool holds; the rest waits there for the next start. */
@@ -60,14 +62,14 @@ const DRAIN_MS = 4_000
 /**
  * From encoded flow to stored row, by way of the spool: accepted means synced there, and stored means committed once.
  *
- * A batch is *filling* (one at a time) → *staged* (full, or its oldest flow has waited `flushMs`; being packed and synced) → a frame in the
- * spool, which is when its flows are *accepted* → *taken* by a writer, with as many of the following frames as fit one transaction →
+ * A batch is *filling* (one at a time) → *staged* (full, or its oldest flow has waited `flushMs`; being packed, which takes a seventh of its
+ * octets and frees it for other flows, and synced) → a frame in the spool, which is when its flows are *accepted* → *taken* by a writer, with as many of the following frames as fit one transaction →
  * *stored*, or set aside row by row (by the writer) or as a whole (after five refusals that no retry helps against).
  *
  * While the database keeps up, a frame's rows stay in memory until they are stored and are never read back. When it does not, only a few
  * do, and the disk holds the rest: memory does not grow with the backlog.
  *
- * The newest flow is shed, and counted by reason, when the spool refuses frames or the disk is so slow that all batches are staged.
+ * The newest flow is shed, and counted by reason, when the spool refuses frames or the disk is so slow that the room for packed frames is full.
  */
 export class Store implements Component {
   readonly name = 'store'
@@ -80,6 +82,7 @@ export class Store implements Component {
   readonly #batchRows: number
   readonly #batchBytes: number
   readonly #maxLoads: number
+  readonly #packedMost: number
   readonly #writers: number
   #writer: FlowWriter | null = null
   #engine: Engine | null = null
@@ -91,6 +94,8 @@ export class Store implements Component {
   #loads = 0
   #keeping = 0
   #staging = 0
+  /** Of these, those whose batch is still in use. */
+  #packing = 0
   #stagedRows = 0
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void>[] = []
@@ -126,8 +131,10 @@ export class Store implements Component {
     this.#flushMs = settings.flushMs
     this.#batchRows = settings.batchRows
     this.#batchBytes = settings.batchRows * ROW_BYTES + 65_536
-    this.#maxLoads = Math.max(4, Math.floor(settings.queueBytes / this.#batchBytes))
+    this.#packedMost = settings.queueBytes / 4
     this.#writers = settings.writers ?? 2
+    // Those that writers keep, one that fills, and as many that are being packed.
+    this.#maxLoads = Math.max(this.#writers * 4, Math.floor((settings.queueBytes * 0.75) / this.#batchBytes))
   }
 
   get engine(): Engine | null {
@@ -146,7 +153,7 @@ export class Store implements Component {
 
   /** 0–1: how much of the memory for flows that wait for the spool's disk is taken. */
   get stagedShare(): number {
-    return this.#staging / this.#maxLoads
+    return Math.max(this.#packing / this.#maxLoads, (this.#spool?.packedOctets ?? 0) / this.#packedMost)
   }
 
   /** Flows accepted and not yet stored. */
@@ -167,7 +174,9 @@ export class Store implements Component {
 
   /** Why a flow would be shed now; null when there is room. */
   get refusal(): Shed | null {
-    return this.#spool === null ? 'stopping' : this.#spool.refusal
+    const spool = this.#spool
+    if (spool === null) return 'stopping'
+    return spool.refusal ?? (spool.packedOctets >= this.#packedMost ? 'queue_full' : null)
   }
 
   /** Throws AlreadyRunningError when another process uses the spool, and what the file system says when it cannot be used at all. */
@@ -245,31 +254,38 @@ export class Store implements Component {
     const keep = this.#keeping < this.#writers * 2
     if (keep) this.#keeping++
     this.#staging++
+    this.#packing++
+    const { owners } = load
+    load.owners = []
+    let packed = false
+    const onPacked = () => {
+      packed = true
+      this.#packing--
+      if (!keep) this.#release(load)
+    }
     try {
       const spool = this.#spool
       if (spool === null) throw new SpoolRefusedError('spool_io_error', new Error('the store is stopped'))
-      const frame = await spool.append({ rows, receivedMs: load.firstMs, body: batch.body(), lengths: batch.lengths(), keep })
+      const frame = await spool.append({ rows, receivedMs: load.firstMs, body: batch.body(), lengths: batch.lengths(), keep, onPacked })
       this.#account.accepted += rows
       this.#stagedRows -= rows
-      for (const run of load.owners) {
+      for (const run of owners) {
         run.book.staged -= run.rows
         run.book.accepted += run.rows
       }
-      load.owners = []
       if (keep) this.#kept.set(frame, load)
-      else this.#release(load)
       this.#wakeWriters()
     } catch (error) {
       if (keep) this.#keeping--
       const reason = error instanceof SpoolRefusedError ? error.reason : 'spool_io_error'
       this.#account.shed[reason] += rows
       this.#stagedRows -= rows
-      for (const run of load.owners) {
+      for (const run of owners) {
         run.book.staged -= run.rows
         run.book.shed += run.rows
       }
-      load.owners = []
-      this.#release(load)
+      if (!packed) this.#packing--
+      if (keep || !packed) this.#release(load)
       if (!(error instanceof SpoolRefusedError)) this.#reporter.limited('error', 'spool', { err: error }, 'a frame could not be packed')
     } finally {
       this.#staging--
@@ -294,7 +310,9 @@ export class Store implements Component {
 
   #tick(): void {
     const load = this.#filling
-    if (load !== null && load.batch.rows > 0 && (this.#stopping || Date.now() - load.firstMs >= this.#flushMs)) this.seal()
+    // While the packer is behind, what comes may as well fill its batch: there are only so many.
+    const late = this.#packing < PACKING_BEHIND && Date.now() - (load?.firstMs ?? 0) >= this.#flushMs
+    if (load !== null && load.batch.rows > 0 && (this.#stopping || late)) this.seal()
     if (this.#lowWater.size > 0 && this.#engine !== null && this.downSinceMs === null) void this.#prune()
   }
 

@@ -128,6 +128,10 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** The rows of a frame that is packed and will be read from the disk. */
+const NOTHING = Buffer.alloc(0)
+const NO_LENGTHS = new Uint16Array(0)
+
 const MIB = 1024 * 1024
 const SEGMENT_LEAST = 64 * 1024
 const SEGMENT_MOST = 64 * MIB
@@ -189,6 +193,8 @@ export class Spool {
   discardedBytes = 0
   acceptedRows = 0
   acceptedBytes = 0
+  /** Octets of frames that are packed and wait for the disk. */
+  packedOctets = 0
   ioErrors = 0
   syncs = 0
   syncMs = 0
@@ -434,11 +440,19 @@ export class Spool {
 
   /**
    * Take a frame. Resolves when it is synced: from then on it is accepted and survives anything but the loss of the disk. `body` must not
-   * change until then; with `keep`, not until it is done, and `next` hands it out without reading it again.
+   * change until `onPacked`; with `keep`, not until it is done, and `next` hands it out without reading it again.
    *
    * Rejects with SpoolRefusedError.
    */
-  append(source: { rows: number; receivedMs: number; body: Buffer; lengths: Uint16Array; keep?: boolean }): Promise<SpooledFrame> {
+  append(source: {
+    rows: number
+    receivedMs: number
+    body: Buffer
+    lengths: Uint16Array
+    keep?: boolean
+    /** Not called for what cannot be packed. */
+    onPacked?: () => void
+  }): Promise<SpooledFrame> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new SpoolRefusedError('spool_io_error', new Error('the spool is closed')))
@@ -456,6 +470,12 @@ export class Spool {
       waiting.packing = this.#packer.pack(source.body, source.lengths).then((packed) => {
         const sha256 = createHash('sha256').update(packed.stored).digest()
         waiting.packed = { ...packed, sha256, crc: (seed) => crc32c(packed.stored, seed) }
+        this.packedOctets += packed.stored.length
+        if (!waiting.keep) {
+          waiting.body = NOTHING
+          waiting.lengths = NO_LENGTHS
+        }
+        source.onPacked?.()
       })
       waiting.packing = waiting.packing.catch((error: unknown) => {
         waiting.failed = error instanceof Error ? error : new Error(String(error))
@@ -490,6 +510,7 @@ export class Spool {
         octets += waiting.packed?.stored.length ?? 0
       }
       await this.#commit(group)
+      this.packedOctets -= octets
     }
   }
 
