@@ -45,6 +45,8 @@ interface Running {
   stored(): Promise<number>
   /** Arrival to committed of the last minute, seconds at p95. */
   latency?(): Promise<number>
+  /** What it gave up, by reason, as its metrics say it. */
+  givenUp?(): Promise<string[]>
   pool?: Pool
   stop(): Promise<void>
 }
@@ -124,10 +126,8 @@ const weir: Contender = {
       WEIR_ENFORCE: 'off',
       WEIR_LOG_LEVEL: 'error',
     })
-    const read = async (metric: RegExp) => {
-      const text = await (await fetch(`http://127.0.0.1:${port + 1}/metrics`)).text()
-      return Number(metric.exec(text)?.[1] ?? Number.NaN)
-    }
+    const text = async () => (await fetch(`http://127.0.0.1:${port + 1}/metrics`)).text()
+    const read = async (metric: RegExp) => Number(metric.exec(await text())?.[1] ?? Number.NaN)
     const metric = () => read(/^weir_flows_stored_total (\S+)/m)
     for (let tries = 0; ; tries++) {
       if (child.exitCode !== null || tries > 300) throw new Error(`the collector did not start:\n${said()}`)
@@ -139,6 +139,7 @@ const weir: Contender = {
       port,
       stored: metric,
       latency: () => read(/^weir_ingest_latency_seconds\{quantile="0.95"\} (\S+)/m),
+      givenUp: async () => (await text()).match(/^weir_(flows_shed|flows_quarantined|datagrams_refused)_total.* [1-9]\d*$/gm) ?? [],
       pool: database.pool,
       async stop() {
         if (child.pid !== undefined) await end(child.pid)
@@ -311,6 +312,7 @@ async function held(rate: number, length: number): Promise<void> {
     const deadline = Date.now() + SETTLE_MS
     while ((await running.stored()) < sent && Date.now() < deadline) await sleep(500)
     const stored = await running.stored()
+    const givenUp = (await running.givenUp?.()) ?? []
     const us = (now: number, then: number) => (((now - then) * 1e6) / stored).toFixed(1)
     const collector = us(cpuSeconds(running.pid), before.collector)
     const database = us(cpuSeconds(postmaster), before.database)
@@ -318,7 +320,7 @@ async function held(rate: number, length: number): Promise<void> {
       `select (select sum(bytes) from flow) as raw, (select sum(bytes) from rollup_interface_1m) as rolled`,
     )
     process.stdout.write(
-      `\n${rate.toLocaleString('en')} flows/s for ${length} s: ${sent.toLocaleString('en')} sent, ${stored.toLocaleString('en')} stored, ${kernelDrops(running.port)} datagrams dropped; ` +
+      `\n${rate.toLocaleString('en')} flows/s for ${length} s: ${sent.toLocaleString('en')} sent, ${stored.toLocaleString('en')} stored, ${kernelDrops(running.port)} datagrams dropped${givenUp.map((line) => `, ${line}`).join('')}; ` +
         `arrival to queryable at p95, each minute: median ${median(lates).toFixed(2)} s, greatest ${Math.max(...lates).toFixed(2)} s; ` +
         `collector ${collector} µs a flow, PostgreSQL ${database} µs with rollups; peak memory ${Math.round(peakMemory(running.pid) / 2 ** 20)} MiB; ` +
         `raw flows come to ${rows[0]?.raw} octets, rollups to ${rows[0]?.rolled}\n`,
