@@ -134,6 +134,8 @@ const FAILED = 16
 const ANSWER_ONLY = 32
 /** In the table: one that gave way before it settled is not, and stays until it has. */
 const OPEN = 64
+/** It gave way to another: it is judged by what is known at the next look, and its place is free again. */
+const PUSHED_OUT = 128
 
 const PLACES = 4_096
 
@@ -263,6 +265,8 @@ function enchain(s: ConversationState, place: number): void {
 function begin(s: ConversationState, event: FlowEvent, srcPort: number, dstPort: number, now: number): number {
   if (s.size >= OPEN_LIMIT) {
     s.evicted++
+    const marks = s.first * INTS + MARKS
+    s.ints[marks] = (s.ints[marks] ?? 0) | PUSHED_OUT
     close(s, s.first)
   }
   let place = s.free
@@ -459,7 +463,7 @@ export function settle(
     const i = place * INTS
     const both = (state.ints[i + RECORDS] ?? 0) > 0 && (state.ints[i + BACK_INT + RECORDS] ?? 0) > 0
     const due = (state.doubles[place * DOUBLES + SEEN] ?? 0) + (state.ints[i + PROTO] === TCP || both ? SETTLE_MS : SETTLE_UDP_MS)
-    if (now < due) {
+    if (now < due && ((state.ints[i + MARKS] ?? 0) & PUSHED_OUT) === 0) {
       state.waiting[left++] = place
       continue
     }

@@ -65,6 +65,22 @@ describe('names', () => {
 })
 
 describe('the table of conversations', () => {
+  it('a flood that pushes conversations out is judged at the next look, and holds no place for longer', () => {
+    const state = conversationState()
+    for (let i = 0; i < 450_000; i++) track(state, flow(T0, { proto: 17, src: address(i), srcPort: 4_000, dstPort: 53 }), T0)
+    expect(state.evicted).toBe(50_000)
+    let settled = 0
+    settle(
+      state,
+      T0 + 10_000,
+      () => settled++,
+      () => undefined,
+    )
+    expect([settled, state.waiting.length, state.size]).toEqual([50_000, 400_000, 400_000])
+    const { used } = state
+    for (let i = 450_000; i < 500_000; i++) track(state, flow(T0, { proto: 17, src: address(i), srcPort: 4_000, dstPort: 53 }), T0 + 10_000)
+    expect(state.used).toBe(used)
+  }, 60_000)
   it('finds each of many thousands from either side, closes all of them, and then holds no address', () => {
     const state = conversationState()
     const clients = Array.from({ length: 20_000 }, (_, i) => address(i))
