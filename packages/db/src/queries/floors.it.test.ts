@@ -4,6 +4,8 @@ import { maintain } from '../maintain.ts'
 import { DEFAULT_FLOORS } from '../rollups.ts'
 import { createTestDatabase, type TestDatabase, testEngines } from '../testing/index.ts'
 import { address, sampleContext, sampleFlow, seededRandom } from '../testing/sample-flow.ts'
+import { ALL_AVAILABLE, planRollup } from './chooser.ts'
+import { contendingPairs } from './contenders.ts'
 import { geo } from './geo.ts'
 import { graph } from './graph.ts'
 import { settle } from './test/settle.ts'
@@ -29,13 +31,23 @@ describe.each(testEngines())('days without what is below the floor (%s)', (engin
     const batch = new FlowBatch({ rows: 20_000 })
     // A few that talk much, and many that say little: most of them are below the floor on each day.
     for (let i = 0; i < 4_000; i++) {
-      const loud = random() < 0.3
-      const src = loud ? `10.0.0.${1 + Math.floor(random() * 5)}` : `10.1.${Math.floor(random() * 4)}.${Math.floor(random() * 250)}`
+      // One that talks in a single hour, and more than all others.
+      const once = i === 0
+      const loud = !once && random() < 0.3
+      const src = once
+        ? '10.9.9.9'
+        : loud
+          ? `10.0.0.${1 + Math.floor(random() * 5)}`
+          : `10.1.${Math.floor(random() * 4)}.${Math.floor(random() * 250)}`
       const dst = `192.0.2.${1 + Math.floor(random() * 3)}`
-      const bytes = loud ? 200_000 + Math.floor(random() * 100_000) : 40 + Math.floor(random() * 3_000)
+      const bytes = once ? 90_000_000 : loud ? 200_000 + Math.floor(random() * 100_000) : 40 + Math.floor(random() * 3_000)
       batch.append(
         sampleFlow({ srcAddr: address(src), dstAddr: address(dst), bytes, packets: 1, samplingRate: 1, proto: 6 }),
-        sampleContext({ timeMs: from + Math.floor(random() * DAYS * DAY), servicePort: 443, srcCountry: loud ? 'DE' : '' }),
+        sampleContext({
+          timeMs: once ? from + 12.5 * HOUR : from + Math.floor(random() * DAYS * DAY),
+          servicePort: 443,
+          srcCountry: loud ? 'DE' : '',
+        }),
       )
       hosts.set(src, (hosts.get(src) ?? 0) + bytes)
       pairs.set(`${src} -> ${dst}`, (pairs.get(`${src} -> ${dst}`) ?? 0) + bytes)
@@ -73,6 +85,38 @@ describe.each(testEngines())('days without what is below the floor (%s)', (engin
         expect(lacks, row.label).toBeLessThan(DAYS * floor)
       }
       expect(answer.rows.slice(0, 3).map((row) => row.bytes)).toEqual(largest(sums, 3))
+    }
+  })
+
+  it('name the pairs that can be among the largest, and reading only those gives the same answer as reading all', async () => {
+    for (const [after, limit, metric, read] of [
+      [5, 3, 'bytes', true],
+      [7, 10, 'packets', true],
+      [11, 5, 'flows', true],
+      // More than there are in the days, or no edges to save.
+      [5, 1_000, 'bytes', false],
+      [0, 3, 'bytes', false],
+    ] as const) {
+      const question = {
+        from: from + after * HOUR,
+        to: to + (after === 0 ? 0 : after * HOUR - DAY),
+        metric,
+        dimension: 'conversation',
+        limit,
+      }
+      const plan = planRollup('rollup_conversation', question.from, question.to, ALL_AVAILABLE, new Set())
+      const client = await database.pool.connect()
+      try {
+        const pairs = await contendingPairs(client, plan, true, metric, limit)
+        if (read) expect(pairs?.src.length).toBeGreaterThanOrEqual(limit)
+        else expect(pairs).toBeNull()
+      } finally {
+        client.release()
+      }
+      const answer = await top(database.pool, question)
+      if (metric === 'bytes') expect(answer.rows[0]?.key).toContain('10.9.9.9')
+      expect(answer.rows.length).toBeGreaterThan(0)
+      expect(answer).toEqual(await top(database.pool, question, false))
     }
   })
 

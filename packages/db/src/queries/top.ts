@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { DIMENSIONS, type TopAnswer } from '../contracts/api.ts'
 import type { TopQuestion } from '../contracts/questions.ts'
+import { contendingPairs } from './contenders.ts'
 import { dimensionColumns, groupKeys, Names, nameKey } from './dimensions.ts'
 import { Parameters } from './parameters.ts'
 import { readPeaks } from './peaks.ts'
@@ -38,9 +39,10 @@ interface GroupRow extends SumRow {
  * The largest values of one dimension in a window, the exact rest and the total.
  *
  * Rows, rest and total come from one scan (or snapshot, where days leave out what is below a floor), so rest is never negative and
- * rows + rest = total, whatever arrives meanwhile. Equal values are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
+ * rows + rest = total, whatever arrives meanwhile. Of pairs of hosts over days only those are read that can be among the largest (`contend`;
+ * a test compares with reading all). Equal values are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
  */
-export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnswer> {
+export async function top(pool: pg.Pool, question: TopQuestion, contend = true): Promise<TopAnswer> {
   const dimension = checkDimension(question.dimension, DIMENSIONS)
   const limit = checkCount(question.limit, 'limit', LIMIT.least, LIMIT.most, LIMIT.otherwise)
   const window = checkWindow(question)
@@ -65,10 +67,19 @@ export async function top(pool: pg.Pool, question: TopQuestion): Promise<TopAnsw
     const floor = await readFloor(client, plan)
     // Where another rollup tells the total, the groups need not be added up, nor kept for that.
     const apart = floor === null ? undefined : plan.whole
+    const pairs =
+      contend && apart !== undefined && dimension === 'conversation' && precision === 'host' && filter === null
+        ? await contendingPairs(client, plan, scaled, metric, limit)
+        : null
+    const among =
+      pairs === null
+        ? ''
+        : `where k1 = any(${parameters.add(pairs.src, 'inet[]')}) and (k1, k2) in
+             (select * from unnest(${parameters.add(pairs.src, 'inet[]')}, ${parameters.add(pairs.dst, 'inet[]')}))`
     const order = `order by ${metric} desc, ${keys.map((key) => `${key.name} nulls last`).join(', ')}`
     const best = `${order} limit ${parameters.add(limit, 'bigint')}`
     const grouped = `select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets${sightings ? `, ${witnessed}` : ''}
-      from (${source}) part group by ${names}`
+      from (${source}) part ${among} group by ${names}`
     const shownRows = (from: string) =>
       `select false as total, ${texts}, flows, bytes, packets, ${sums.map((sum) => `null::numeric as w_${sum}`).join(', ')} from ${from}`
     const { rows } = await client.query<GroupRow>(
