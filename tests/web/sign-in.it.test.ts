@@ -155,19 +155,19 @@ describe('signing in', () => {
   })
 
   it('does the work of a password for unknown people too', async () => {
-    const time = async (email: string) => {
-      const spent: number[] = []
-      for (let round = 0; round < 9; round++) {
+    const least = { known: Number.POSITIVE_INFINITY, unknown: Number.POSITIVE_INFINITY }
+    // By turns, and the best of each: what else this machine does then counts for neither.
+    for (let round = 0; round < 9; round++)
+      for (const [who, email] of [
+        ['known', 'ada@example.org'],
+        ['unknown', 'nobody@example.org'],
+      ] as const) {
         const from = performance.now()
         await new Caller(web).signIn(email, 'not the password')
-        spent.push(performance.now() - from)
+        least[who] = Math.min(least[who], performance.now() - from)
       }
-      return spent.sort((a, b) => a - b)[4] ?? 0
-    }
-    const known = await time('ada@example.org')
-    const unknown = await time('nobody@example.org')
     // Hashing is most of it; without it the unknown would take a tenth.
-    expect(unknown).toBeGreaterThan(known * 0.5)
+    expect(least.unknown).toBeGreaterThan(least.known * 0.5)
   })
 
   it('keeps passwords as Argon2id', async () => {
