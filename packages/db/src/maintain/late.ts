@@ -47,7 +47,7 @@ export async function refreshOverdue(client: PoolClient, now: Date): Promise<Fai
     // The last success of a job that never ended well is -infinity.
     `select c.view_name as aggregate, coalesce(
        (select e.err_message from timescaledb_information.job_errors e where e.job_id = j.job_id order by e.finish_time desc limit 1),
-       'it was not started') as reason
+       case s.last_run_status when 'Failed' then 'its last run failed' else 'it was not started' end) as reason
      from timescaledb_information.jobs j
      join timescaledb_information.continuous_aggregates c on j.hypertable_name in (c.view_name, c.materialization_hypertable_name)
      left join timescaledb_information.job_stats s using (job_id)
