@@ -43,19 +43,23 @@ interface Running {
   pid: number
   port: number
   stored(): Promise<number>
-  /** Arrival to committed of the last minute, seconds at p95. */
-  latency?(): Promise<number>
-  /** What it gave up, by reason, as its metrics say it. */
-  givenUp?(): Promise<string[]>
-  pool?: Pool
   stop(): Promise<void>
 }
 
-interface Contender {
+/** Weir tells more of itself. */
+interface RunningWeir extends Running {
+  /** Arrival to committed of the last minute, seconds at p95. */
+  latency(): Promise<number>
+  /** What it gave up, by reason, as its metrics say it. */
+  givenUp(): Promise<string[]>
+  pool: Pool
+}
+
+interface Contender<Its extends Running = Running> {
   name: string
   /** Flows that may stay inside until more come. */
   kept: number
-  start(port: number): Promise<Running>
+  start(port: number): Promise<Its>
 }
 
 interface Step {
@@ -107,7 +111,7 @@ function started(command: string, args: string[], env: NodeJS.ProcessEnv): { chi
   return { child, said: () => output }
 }
 
-const weir: Contender = {
+const weir: Contender<RunningWeir> = {
   name: 'Weir',
   kept: 0,
   async start(port) {
@@ -221,6 +225,14 @@ const nfacctd: Contender = {
   },
 }
 
+/** What is stored once all that was sent is, or twelve seconds after the last of it. */
+async function settled(running: Running, sent: number): Promise<number> {
+  for (const deadline = Date.now() + SETTLE_MS; ; await sleep(500)) {
+    const stored = await running.stored()
+    if (stored >= sent || Date.now() > deadline) return stored
+  }
+}
+
 /** Send at `rate` for the set time and see what became of it. */
 async function step(contender: Contender, rate: number, port: number, length = seconds): Promise<Step> {
   const running = await contender.start(port)
@@ -228,13 +240,7 @@ async function step(contender: Contender, rate: number, port: number, length = s
     const sender = await startSender(running.port, rate, length)
     const before = { collector: cpuSeconds(running.pid), database: cpuSeconds(postmaster) }
     const sent = await sender.go()
-    const deadline = Date.now() + SETTLE_MS
-    let stored = 0
-    for (;;) {
-      stored = await running.stored()
-      if (stored >= sent || Date.now() > deadline) break
-      await sleep(500)
-    }
+    const stored = await settled(running, sent)
     const each = (now: number, then: number) => (stored === 0 ? Number.NaN : ((now - then) * 1e6) / stored)
     return {
       contender,
@@ -303,20 +309,18 @@ async function held(rate: number, length: number): Promise<void> {
     const before = { collector: cpuSeconds(running.pid), database: cpuSeconds(postmaster) }
     const lates: number[] = []
     const sampler = setInterval(async () => {
-      lates.push((await running.latency?.()) ?? Number.NaN)
-      const waiting = lates.at(-1) ?? 0
-      process.stderr.write(`  ${lates.length * 10} s: ${await running.stored()} stored, p95 ${waiting.toFixed(2)} s\n`)
+      const late = await running.latency()
+      lates.push(late)
+      process.stderr.write(`  ${lates.length * 10} s: ${await running.stored()} stored, p95 ${late.toFixed(2)} s\n`)
     }, 10_000)
     const sent = await sender.go()
     clearInterval(sampler)
-    const deadline = Date.now() + SETTLE_MS
-    while ((await running.stored()) < sent && Date.now() < deadline) await sleep(500)
-    const stored = await running.stored()
-    const givenUp = (await running.givenUp?.()) ?? []
+    const stored = await settled(running, sent)
+    const givenUp = await running.givenUp()
     const us = (now: number, then: number) => (((now - then) * 1e6) / stored).toFixed(1)
     const collector = us(cpuSeconds(running.pid), before.collector)
     const database = us(cpuSeconds(postmaster), before.database)
-    const { rows } = await (running.pool as Pool).query<{ raw: string; rolled: string }>(
+    const { rows } = await running.pool.query<{ raw: string; rolled: string }>(
       `select (select sum(bytes) from flow) as raw, (select sum(bytes) from rollup_interface_1m) as rolled`,
     )
     process.stdout.write(

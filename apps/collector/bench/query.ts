@@ -71,8 +71,8 @@ try {
   const took = again === '' ? await fill(pool, engine, to, peer ? (datagram) => socket.send(datagram) : null) : null
   socket.close()
   if (nfcapd?.pid !== undefined) await end(nfcapd.pid)
-  const { rows } = await pool.query<{ flows: string; octets: string; all: string }>(
-    `select (select count(*) from flow) as flows, pg_database_size(current_database()) as all, 0 as octets`,
+  const { rows } = await pool.query<{ flows: string; all: string }>(
+    `select (select count(*) from flow) as flows, pg_database_size(current_database()) as all`,
   )
   process.stdout.write(
     `engine ${engine}: ${Number(rows[0]?.flows).toLocaleString('en')} rows over ${days} days, ${took === null ? '' : `loaded in ${took.loaded.toFixed(0)} s, rolled up in ${took.folded.toFixed(0)} s, `}database ${(Number(rows[0]?.all) / 1e9).toFixed(2)} GB\n`,

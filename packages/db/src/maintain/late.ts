@@ -9,6 +9,12 @@ import { LEVEL_SECONDS, ROLLUP_LEVELS, ROLLUPS, type RollupLevel } from '../roll
 /** How far behind now a refresh stays, as the policies do: a bucket that is materialised too early hides the rows that still come. */
 const BEHIND_MS: Readonly<Record<RollupLevel, number>> = { '1m': 60_000, '1h': 600_000, '1d': 3_600_000 }
 
+/** Up to where a level may be refreshed: the last whole bucket that is far enough behind now. */
+function behind(level: RollupLevel, now: Date): number {
+  const width = LEVEL_SECONDS[level] * 1000
+  return Math.floor((now.getTime() - BEHIND_MS[level]) / width) * width
+}
+
 /**
  * Refresh every rollup over [first, last], widened to whole days and cut behind now; finest level first, because each level reads the one
  * below. Only what was invalidated is computed. Must run outside a transaction.
@@ -17,9 +23,7 @@ export async function refreshRange(client: PoolClient, first: Date, last: Date, 
   const day = LEVEL_SECONDS['1d'] * 1000
   const from = Math.floor(first.getTime() / day) * day
   for (const level of ROLLUP_LEVELS) {
-    const width = LEVEL_SECONDS[level] * 1000
-    const behind = Math.floor((now.getTime() - BEHIND_MS[level]) / width) * width
-    const to = Math.min((Math.floor(last.getTime() / day) + 1) * day, behind)
+    const to = Math.min((Math.floor(last.getTime() / day) + 1) * day, behind(level, now))
     if (to <= from) continue
     for (const { name } of ROLLUPS) {
       await refresh(client, `${name}_${level}`, new Date(from), new Date(to))
@@ -56,13 +60,10 @@ export async function refreshOverdue(client: PoolClient, now: Date): Promise<Fai
      order by array_position($3::text[], right(c.view_name, 2)), c.view_name`,
     [now, OVERDUE_MS / 1000, ROLLUP_LEVELS],
   )
-  const day = LEVEL_SECONDS['1d'] * 1000
-  const from = Math.floor((now.getTime() - REACH_MS) / day) * day
+  const from = new Date(Math.floor((now.getTime() - REACH_MS) / DAY_MS) * DAY_MS)
   for (const { aggregate } of rows) {
     const level = ROLLUP_LEVELS.find((one) => aggregate.endsWith(one))
-    if (level === undefined) continue
-    const width = LEVEL_SECONDS[level] * 1000
-    await refresh(client, aggregate, new Date(from), new Date(Math.floor((now.getTime() - BEHIND_MS[level]) / width) * width))
+    if (level !== undefined) await refresh(client, aggregate, from, new Date(behind(level, now)))
   }
   return rows
 }
