@@ -7,7 +7,7 @@ import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
 import type { Recent } from './duplicates.ts'
 import { SkewMeter } from './enrich/clock.ts'
-import type { Received } from './inbox.ts'
+import { memoryOf, type Received } from './inbox.ts'
 import type { Reporter } from './reporter.ts'
 
 /** A device that sends flows, known by its address. Counters count from the start of this process. */
@@ -132,8 +132,8 @@ function unitsOf(result: DatagramResult): number {
 
 const FLUSH_MS = 3_000
 const RESOLVE_MS = 20
-/** All datagrams parked for want of an id, together. */
-const PARKED_OCTETS = 16 * 1024 * 1024
+/** Memory for all datagrams parked for want of an id, together. */
+const PARKED_OCTETS = 32 * 1024 * 1024
 const MAX_INTERFACES = 4_096
 const MAX_CLOCKS = 64
 /** An exporter counts as live when it sent in the last five minutes (the health page's word). */
@@ -236,9 +236,9 @@ export class Exporters implements Component {
 
   /** Keep a datagram until its exporter has an id; false when there is no room. */
   park(exporter: Exporter, received: Received): boolean {
-    if (this.#parkedOctets + received.data.length > PARKED_OCTETS) return false
+    if (this.#parkedOctets + memoryOf(received) > PARKED_OCTETS) return false
     exporter.parked.push(received)
-    this.#parkedOctets += received.data.length
+    this.#parkedOctets += memoryOf(received)
     this.#parkedCount++
     exporter.lastSeenMs = received.source.receivedMs
     return true
@@ -281,7 +281,7 @@ export class Exporters implements Component {
   #unpark(exporter: Exporter): void {
     const { parked } = exporter
     exporter.parked = []
-    for (const { data } of parked) this.#parkedOctets -= data.length
+    for (const received of parked) this.#parkedOctets -= memoryOf(received)
     this.#parkedCount -= parked.length
     this.onResolved(exporter, parked)
   }

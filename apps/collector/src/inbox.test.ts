@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Inbox } from './inbox.ts'
+import { DATAGRAM_OVERHEAD, Inbox } from './inbox.ts'
 
 const source = { address: '192.0.2.1', port: 2055, receivedMs: 0 }
 
@@ -27,7 +27,7 @@ describe('the inbox', () => {
   })
 
   it('refuses the newest when it is full, and takes again once there is room', () => {
-    const inbox = new Inbox(3 * (1000 + 256))
+    const inbox = new Inbox(3 * (1000 + DATAGRAM_OVERHEAD))
     const datagram = Buffer.alloc(1000)
     expect([1, 2, 3, 4].map(() => inbox.push(datagram, source))).toEqual([true, true, true, false])
     inbox.shift()

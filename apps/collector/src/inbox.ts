@@ -10,8 +10,11 @@ export interface Received {
   exporter?: Book
 }
 
-/** Memory an entry takes beside its octets, roughly: objects, address text, array slot. */
-const OVERHEAD = 256
+/** Memory an entry takes beside its octets, measured with 40,000 of 60 to 1,464 octets (Node.js 24): what the socket hands out, and our objects. */
+export const DATAGRAM_OVERHEAD = 1_100
+
+/** Octets of memory that a waiting datagram takes. */
+export const memoryOf = ({ data }: { data: Buffer }): number => data.length + DATAGRAM_OVERHEAD
 
 /**
  * Datagrams between the sockets and the decoder, in order. Receiving only appends here, so that a burst lands in memory instead of the
@@ -39,7 +42,7 @@ export class Inbox {
 
   /** False when full; the datagram was not taken. */
   push(data: Buffer, source: DatagramSource, listener?: Book): boolean {
-    const size = data.length + OVERHEAD
+    const size = memoryOf({ data })
     if (this.#octets + size > this.limit) return false
     this.#octets += size
     this.#entries.push(listener === undefined ? { data, source } : { data, source, listener })
@@ -51,7 +54,7 @@ export class Inbox {
     if (entry === undefined) return undefined
     this.#entries[this.#head] = undefined
     this.#head++
-    this.#octets -= entry.data.length + OVERHEAD
+    this.#octets -= memoryOf(entry)
     if (this.#head === this.#entries.length) {
       this.#entries = []
       this.#head = 0

@@ -37,6 +37,8 @@ const SLICE_MS = 4
 const BURST = 32
 const BURST_SLICE_MS = 0.1
 const BURST_SLICE_MOST_MS = 6
+/** How soon to look again when every batch is in use. */
+const CONGESTED_MS = 2
 /** An exporter that was silent for this long may have been removed meanwhile (the demo, a retired router): its row is looked up again. */
 const ASK_AGAIN_MS = 20_000
 /** How often copies that wait for a judgement are looked after. */
@@ -183,10 +185,11 @@ export class Ingest implements Component {
     whenEmpty()
   }
 
-  #schedule(): void {
+  #schedule(inMs = 0): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => this.#drain())
+    if (inMs > 0) setTimeout(() => this.#drain(), inMs)
+    else setImmediate(() => this.#drain())
   }
 
   #drain(): void {
@@ -196,6 +199,11 @@ export class Ingest implements Component {
     this.#arrived = 0
     const until = performance.now() + slice
     do {
+      // Datagrams are a seventh of the rows they become: they wait in the inbox while the packer is behind.
+      if (this.#store.congested && this.#store.refusal === null) {
+        this.#schedule(CONGESTED_MS)
+        return
+      }
       const received = this.#next()
       if (received === undefined) return
       this.#process(received)

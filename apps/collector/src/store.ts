@@ -29,7 +29,7 @@ export interface Load {
 
 export interface StoreSettings {
   batchRows: number
-  /** Memory for encoded rows, octets: three quarters for rows as they are, a quarter for packed frames that wait for the disk. */
+  /** Memory for encoded rows, octets: three eighths for rows as they are, the rest for packed frames that wait for the disk: a seventh of their size. */
   queueBytes: number
   /** Longest wait of a flow before its frame goes to the spool. */
   flushMs: number
@@ -131,10 +131,11 @@ export class Store implements Component {
     this.#flushMs = settings.flushMs
     this.#batchRows = settings.batchRows
     this.#batchBytes = settings.batchRows * ROW_BYTES + 65_536
-    this.#packedMost = settings.queueBytes / 4
+    const forBatches = (settings.queueBytes * 3) / 8
+    this.#packedMost = settings.queueBytes - forBatches
     this.#writers = settings.writers ?? 2
     // Those that writers keep, one that fills, and as many that are being packed.
-    this.#maxLoads = Math.max(this.#writers * 4, Math.floor((settings.queueBytes * 0.75) / this.#batchBytes))
+    this.#maxLoads = Math.max(this.#writers * 4, Math.floor(forBatches / this.#batchBytes))
   }
 
   get engine(): Engine | null {
@@ -204,6 +205,11 @@ export class Store implements Component {
     }
     this.#running = [this.#connect(), ...Array.from({ length: this.#writers }, () => this.#writeOn(spool))]
     this.#timer = setInterval(() => this.#tick(), Math.max(5, Math.floor(this.#flushMs / 4)))
+  }
+
+  /** Every batch but the filling one is in use: whoever can wait for the packer should, it gives one back within milliseconds. */
+  get congested(): boolean {
+    return this.#idle.length === 0 && this.#loads >= this.#maxLoads
   }
 
   /**
