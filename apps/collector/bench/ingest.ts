@@ -57,7 +57,7 @@ interface RunningWeir extends Running {
 
 interface Contender<Its extends Running = Running> {
   name: string
-  /** Flows that may stay inside until more come. */
+  /** Flows that may be missing, because they stay inside until more come, or too many. */
   kept: number
   start(port: number): Promise<Its>
 }
@@ -257,7 +257,8 @@ async function step(contender: Contender, rate: number, port: number, length = s
   }
 }
 
-const good = (s: Step) => s.stored <= s.sent && s.stored >= s.sent - s.contender.kept && s.dropped === 0
+/** Some rows too many (nfacctd stores a few twice at high rates) are not held against anybody. */
+const good = (s: Step) => Math.abs(s.stored - s.sent) <= s.contender.kept && s.dropped === 0
 
 /** The highest rate that is sustained, looked for upwards from where the last round ended. */
 async function sustained(contender: Contender, from: number, portOf: () => number): Promise<Step | null> {
