@@ -180,6 +180,28 @@ describe.each(testEngines())('the collector on %s', (engine) => {
     expect(collector.lines.some(({ msg }) => /takes flows again/.test(msg))).toBe(true)
   })
 
+  it('knows its exporters again after a restart without a database: their flows are accepted at once', async () => {
+    const dir = newDataDir()
+    const way = await breakableWay(database.url)
+    closing.push(way.close)
+    const first = await startTestCollector(way.url, {}, dir)
+    await send(first.ports.netflow ?? 0, datagrams('v5', 60))
+    await until('60 rows', async () => (await count()) === 60)
+    await first.stop()
+    way.cut()
+    const second = await startTestCollector(way.url, {}, dir)
+    closing.push(second.close)
+    await send(second.ports.netflow ?? 0, datagrams('v5', 300, { seed: 2 }))
+    await send(second.ports.netflow ?? 0, datagrams('v5', 30, { seed: 3 }), '127.0.0.2')
+    await until('the known exporter to be accepted', () => second.account.accepted === 300)
+    expect(second.ingest.waiting).toBe(1)
+    way.mend()
+    await until('390 rows', async () => (await count()) === 390)
+    expect(await count(`exporter_id = (select id from exporter where address = '127.0.0.1')`)).toBe(360)
+    expect(await count(`exporter_id = (select id from exporter where address = '127.0.0.2')`)).toBe(30)
+    await expectClosedBooks(second)
+  })
+
   it('sheds the newest flows when the spool is full, counts them, and recovers', async () => {
     const way = await breakableWay(database.url)
     closing.push(way.close)

@@ -7,6 +7,7 @@ import type { Component } from './component.ts'
 import { addressOctets, contains, type Prefix } from './config.ts'
 import type { Recent } from './duplicates.ts'
 import { SkewMeter } from './enrich/clock.ts'
+import { ExporterIds } from './exporter-ids.ts'
 import { memoryOf, type Received } from './inbox.ts'
 import type { Reporter } from './reporter.ts'
 
@@ -144,8 +145,8 @@ const SILENT_LEAST_MS = 60_000
  * The exporters this collector hears, and their rows in the database.
  *
  * A new address is *admitted*: its datagrams are parked until the database has given it an id (some milliseconds), then handed back in
- * order. While the database is away parking goes on until its room is used; then new exporters' datagrams are refused and counted, and
- * known exporters are not affected.
+ * order. While the database is away, exporters that it knew before keep the id that it gave them, also over a restart, and it is asked to
+ * confirm when it is back; those of strangers are parked until the room for that is used, then refused and counted.
  */
 export class Exporters implements Component {
   readonly name = 'exporters'
@@ -156,6 +157,7 @@ export class Exporters implements Component {
   readonly #byAddress = new Map<string, Exporter>()
   readonly #byId = new Map<number, Exporter>()
   readonly #unresolved = new Set<Exporter>()
+  readonly #remembered: ExporterIds
   #parkedOctets = 0
   #parkedCount = 0
   #resolving = false
@@ -167,9 +169,14 @@ export class Exporters implements Component {
   /** Asked for the number of templates held per exporter when reports are made. */
   templates: () => Map<string, number> = () => new Map()
 
-  constructor(pool: Pool, settings: { demoNetwork: Prefix | null; maxExporters: number }, reporter: Reporter) {
+  constructor(
+    pool: Pool,
+    settings: { demoNetwork: Prefix | null; maxExporters: number; dataDir: string; databaseUrl: string },
+    reporter: Reporter,
+  ) {
     this.#pool = pool
     this.#reporter = reporter
+    this.#remembered = new ExporterIds(settings.dataDir, settings.databaseUrl, reporter)
     this.#demoNetwork = settings.demoNetwork
     this.#limit = settings.maxExporters
   }
@@ -262,8 +269,13 @@ export class Exporters implements Component {
         for (const exporter of wanted) {
           const id = ids.get(exporter.address)
           if (id === undefined) continue
-          exporter.id = id
-          this.#byId.set(id, exporter)
+          if (exporter.id !== 0 && exporter.id !== id)
+            this.#reporter.log.error(
+              { exporter: exporter.address, id, before: exporter.id },
+              'the database gives an exporter another id than before: flows that came while it was away stand under the old one',
+            )
+          this.#identify(exporter, id)
+          this.#remembered.note(exporter.address, id)
           this.#unresolved.delete(exporter)
           if (exporter.datagrams === 0)
             this.#reporter.log.info({ exporter: exporter.address, id, demo: exporter.demo }, 'an exporter was registered')
@@ -271,11 +283,24 @@ export class Exporters implements Component {
         }
         attempt = 0
       } catch (error) {
-        this.#reporter.limited('warn', 'resolve', { err: error, exporters: wanted.length }, 'new exporters wait for the database')
+        for (const exporter of wanted) {
+          const id = exporter.id === 0 ? this.#remembered.get(exporter.address) : undefined
+          if (id === undefined) continue
+          this.#identify(exporter, id)
+          this.#unpark(exporter)
+        }
+        const strangers = wanted.filter(({ id }) => id === 0).length
+        if (strangers > 0)
+          this.#reporter.limited('warn', 'resolve', { err: error, exporters: strangers }, 'new exporters wait for the database')
         await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)))
       }
     }
     this.#resolving = false
+  }
+
+  #identify(exporter: Exporter, id: number): void {
+    exporter.id = id
+    this.#byId.set(id, exporter)
   }
 
   #unpark(exporter: Exporter): void {
@@ -397,9 +422,10 @@ export class Exporters implements Component {
         reported.atMs = now
         reported.quiet = report.datagrams === 0
         // An exporter that was removed meanwhile (the demo) is there again under another id.
-        exporter.id = ids.get(exporter.address) ?? exporter.id
-        this.#byId.set(exporter.id, exporter)
+        this.#identify(exporter, ids.get(exporter.address) ?? exporter.id)
+        this.#remembered.note(exporter.address, exporter.id)
       }
+      this.#remembered.save()
       await this.#flushInterfaces()
     } catch (error) {
       this.#reporter.limited('warn', 'exporters-flush', { err: error }, 'the exporters could not be updated in the database; tried again')
