@@ -154,7 +154,7 @@ export class Store implements Component {
 
   /** 0–1: how much of the memory for flows that wait for the spool's disk is taken. */
   get stagedShare(): number {
-    return Math.max(this.#packing / this.#maxLoads, (this.#spool?.packedOctets ?? 0) / this.#packedMost)
+    return (this.#spool?.packedOctets ?? 0) / this.#packedMost
   }
 
   /** Flows accepted and not yet stored. */
