@@ -5,18 +5,20 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createPool, type Pool } from '@weir/db/connection'
 import { startEmbedded } from '@weir/db/embedded'
+import { readEngine } from '@weir/db/ingest'
+import { maintain } from '@weir/db/maintain'
 import { migrate } from '@weir/db/migrate'
 import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory, startSender } from './processes.ts'
 
 /*
- * npm run bench:ingest -- [--rounds 5] [--seconds 15] [--from 40000] [--confirm 300] [--port 24100] [--url URL]
+ * npm run bench:ingest -- [--rounds 5] [--seconds 15] [--from 40000] [--confirm 300] [--rollups off] [--port 24100] [--url URL]
  * npm run bench:ingest -- --hold 40000 [--seconds 1800] [--port 24100] [--url URL]
  *
  * How many flows a second come through UDP into PostgreSQL and stay there: Weir, and nfacctd with its PostgreSQL plugin (COPY), on the same
  * server with the same settings, from the same sender, in turns; and psql's binary \copy of the same rows as the limit. A rate counts as
- * sustained when nothing was lost on the way and everything was stored 12 s after the last datagram. --confirm then holds Weir at the rate
- * that the spool cannot help with: so many seconds, lowered until it passes. Weir runs as people run it (enriched,
- * spooled, ledgered, rollups folded) with detection off, as the peer has none. --hold holds Weir alone at one rate and says how long flows took
+ * sustained when nothing was lost on the way and everything was stored 12 s after the last datagram; who falls a minute behind before has failed.
+ * --confirm then holds Weir at the rate that the spool cannot help with: so many seconds, lowered until it passes. Weir runs as people run it (enriched,
+ * spooled, ledgered, rollups folded) with detection off, as the peer has none; --rollups off leaves out those too. --hold holds Weir alone at one rate and says how long flows took
  * to be there for questions, every ten seconds, and whether rollups and raw flows come to the same in the end.
  *
  * --url names a PostgreSQL server where databases may be made (a TimescaleDB one measures that engine); without it Weir's own is started.
@@ -32,9 +34,12 @@ const confirm = Number(option('confirm', '0'))
 const ports = Number(option('port', '24100'))
 const url = option('url', '')
 const hold = Number(option('hold', '0'))
+const rollups = option('rollups', 'on') !== 'off'
 /** From one rate to the next. */
 const STEP = 1.25
 const SETTLE_MS = 12_000
+/** Who is so far behind while datagrams still come will not be done in time. */
+const BEHIND_S = 60
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const directory = mkdtempSync(join(process.env['TMPDIR'] ?? '/tmp', 'weir-bench-'))
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
@@ -43,6 +48,8 @@ interface Running {
   pid: number
   port: number
   stored(): Promise<number>
+  /** The same at little cost, some seconds old. */
+  storedRoughly(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -117,6 +124,7 @@ const weir: Contender<RunningWeir> = {
   async start(port) {
     const database = await newDatabase()
     await migrate(database.url)
+    const resume = rollups ? null : await pauseRollups(database.pool)
     const { child, said } = started(process.execPath, [here('../src/main.ts')], {
       ...process.env,
       DATABASE_URL: database.url,
@@ -142,15 +150,29 @@ const weir: Contender<RunningWeir> = {
       pid: child.pid ?? 0,
       port,
       stored: metric,
+      storedRoughly: metric,
       latency: () => read(/^weir_ingest_latency_seconds\{quantile="0.95"\} (\S+)/m),
       givenUp: async () => (await text()).match(/^weir_(flows_shed|flows_quarantined|datagrams_refused)_total.* [1-9]\d*$/gm) ?? [],
       pool: database.pool,
       async stop() {
         if (child.pid !== undefined) await end(child.pid)
+        resume?.()
         await database.drop()
       },
     }
   },
+}
+
+/** Let no rollup be folded or refreshed until the answer is called: this session is the one that does the housekeeping. */
+async function pauseRollups(pool: Pool): Promise<() => void> {
+  await maintain(pool) // Makes the partitions that the next minutes need.
+  const client = await pool.connect()
+  await client.query(`select pg_advisory_lock(hashtextextended('weir maintain', 0))`)
+  if ((await readEngine(client)) === 'timescale')
+    await client.query(
+      `select alter_job(job_id, scheduled => false) from timescaledb_information.jobs where proc_name like 'policy_refresh%'`,
+    )
+  return () => client.release(true)
 }
 
 const KEYS =
@@ -217,6 +239,12 @@ const nfacctd: Contender = {
         const { rows } = await database.pool.query<{ flows: string }>('select coalesce(sum(flows), 0) as flows from acct')
         return Number(rows[0]?.flows)
       },
+      async storedRoughly() {
+        const { rows } = await database.pool.query<{ rows: string }>(
+          `select n_tup_ins as rows from pg_stat_user_tables where relname = 'acct'`,
+        )
+        return Number(rows[0]?.rows)
+      },
       async stop() {
         if (child.pid !== undefined) await end(child.pid)
         await database.drop()
@@ -239,8 +267,18 @@ async function step(contender: Contender, rate: number, port: number, length = s
   try {
     const sender = await startSender(running.port, rate, length)
     const before = { collector: cpuSeconds(running.pid), database: cpuSeconds(postmaster) }
-    const sent = await sender.go()
-    const stored = await settled(running, sent)
+    const began = performance.now()
+    let behind = false
+    const look = setInterval(async () => {
+      const due = ((performance.now() - began) / 1_000 - BEHIND_S) * rate
+      if (due <= 0 || (await running.storedRoughly()) >= due) return
+      behind = true
+      sender.stop()
+    }, 5_000)
+    const told = await sender.go()
+    clearInterval(look)
+    const sent = behind ? Math.round(rate * length) : told
+    const stored = behind ? await running.stored() : await settled(running, sent)
     const each = (now: number, then: number) => (stored === 0 ? Number.NaN : ((now - then) * 1e6) / stored)
     return {
       contender,
@@ -385,7 +423,7 @@ async function compared(): Promise<void> {
 
 try {
   process.stdout.write(
-    `PostgreSQL ${settings[0]?.version}, ${settings[0]?.timescale === null ? 'engine postgres' : `engine timescale ${settings[0]?.timescale}`}; ${Math.round(totalmem() / 2 ** 30)} GiB${hold > 0 ? '' : `; ${rounds} rounds of ${seconds} s`}\n`,
+    `PostgreSQL ${settings[0]?.version}, ${settings[0]?.timescale === null ? 'engine postgres' : `engine timescale ${settings[0]?.timescale}`}; ${Math.round(totalmem() / 2 ** 30)} GiB${hold > 0 ? '' : `; ${rounds} rounds of ${seconds} s`}${rollups ? '' : '; rollups off'}\n`,
   )
   if (hold > 0) await held(hold, Number(option('seconds', '1800')))
   else await compared()
