@@ -202,6 +202,14 @@ describe.each(testEngines())('the collector on %s', (engine) => {
     await expectClosedBooks(second)
   })
 
+  it('lets a burst wait while every batch is being packed, and sheds none of it', async () => {
+    const collector = await start(database.url, { batchRows: 100, queueBytes: 1 << 20 })
+    await send(collector.ports.netflow ?? 0, datagrams('v5', 9000))
+    await until('9000 rows', async () => (await count()) === 9000)
+    expect(collector.account.shed.queue_full).toBe(0)
+    await expectClosedBooks(collector)
+  })
+
   it('sheds the newest flows when the spool is full, counts them, and recovers', async () => {
     const way = await breakableWay(database.url)
     closing.push(way.close)
