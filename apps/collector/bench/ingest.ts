@@ -17,9 +17,10 @@ import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory, startSender
  * How many flows a second come through UDP into PostgreSQL and stay there: Weir, and nfacctd with its PostgreSQL plugin (COPY), on the same
  * server with the same settings, from the same sender, in turns; and psql's binary \copy of the same rows as the limit. A rate counts as
  * sustained when nothing was lost on the way and everything was stored 12 s after the last datagram; who falls a minute behind before has failed.
- * --confirm then holds Weir at the rate that the spool cannot help with: so many seconds, lowered until it passes. Weir runs as people run it (enriched,
- * spooled, ledgered, rollups folded) with detection off, as the peer has none; --rollups off leaves out those too. --hold holds Weir alone at one rate and says how long flows took
- * to be there for questions, every ten seconds, and whether rollups and raw flows come to the same in the end.
+ * --confirm then holds Weir at the rate that the spool cannot help with: so many seconds, lowered until it passes. Weir runs as people run it
+ * (enriched, spooled, ledgered, rollups folded) with detection off, as the peer has none; --rollups off leaves out those too. --hold holds Weir
+ * alone at one rate and says how long flows took to be there for questions, every ten seconds, and whether rollups and raw flows come to the
+ * same in the end.
  *
  * --url names a PostgreSQL server where databases may be made (a TimescaleDB one measures that engine); without it Weir's own is started.
  */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ExporterIds } from './exporter-ids.ts'
 import { Reporter } from './reporter.ts'
 
-const DATABASE = 'postgres://weir:secret@db.example:5432/weir?sslpassword=hidden&sslmode=verify-full'
+const DATABASE = 'postgres://weir:secr@secret@db.example:5432/weir?sslpassword=hidden&sslmode=verify-full'
 let dir = ''
 let lines: string[] = []
 const open = (url = DATABASE) =>

@@ -88,5 +88,5 @@ function isSaved(value: unknown): value is Saved {
 
 /** A connection string without its secrets: what tells one database from another. */
 function withoutCredentials(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//').replace(/(?<=[?&])\w*password=[^&]*/g, '')
+  return url.replace(/\/\/[^/]*@/, '//').replace(/(?<=[?&])\w*password=[^&]*/g, '')
 }
