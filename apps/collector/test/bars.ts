@@ -59,7 +59,7 @@ export async function stopsAndStarts(
   const stop = async () => {
     program?.child.kill('SIGTERM')
     const code = await program?.ended
-    if (code !== 0) throw new Error(`the collector ended with ${code}`)
+    if (code !== 0) throw new Error(`the collector ended with ${code}:\n${program?.output().slice(-3_000)}`)
   }
   try {
     const env = { DATABASE_URL: way.url, WEIR_DATA_DIR: dir.path, WEIR_NETFLOW_PORT: String(port), WEIR_METRICS_PORT: '0' }
