@@ -243,9 +243,9 @@ export class Exporters implements Component {
 
   /** Keep a datagram until its exporter has an id; false when there is no room. */
   park(exporter: Exporter, received: Received): boolean {
-    if (this.#parkedOctets + memoryOf(received) > PARKED_OCTETS) return false
+    if (this.#parkedOctets + memoryOf(received.data) > PARKED_OCTETS) return false
     exporter.parked.push(received)
-    this.#parkedOctets += memoryOf(received)
+    this.#parkedOctets += memoryOf(received.data)
     this.#parkedCount++
     exporter.lastSeenMs = received.source.receivedMs
     return true
@@ -306,7 +306,7 @@ export class Exporters implements Component {
   #unpark(exporter: Exporter): void {
     const { parked } = exporter
     exporter.parked = []
-    for (const received of parked) this.#parkedOctets -= memoryOf(received)
+    for (const { data } of parked) this.#parkedOctets -= memoryOf(data)
     this.#parkedCount -= parked.length
     this.onResolved(exporter, parked)
   }

@@ -14,7 +14,7 @@ export interface Received {
 export const DATAGRAM_OVERHEAD = 1_100
 
 /** Octets of memory that a waiting datagram takes. */
-export const memoryOf = ({ data }: { data: Buffer }): number => data.length + DATAGRAM_OVERHEAD
+export const memoryOf = (data: Buffer): number => data.length + DATAGRAM_OVERHEAD
 
 /**
  * Datagrams between the sockets and the decoder, in order. Receiving only appends here, so that a burst lands in memory instead of the
@@ -42,7 +42,7 @@ export class Inbox {
 
   /** False when full; the datagram was not taken. */
   push(data: Buffer, source: DatagramSource, listener?: Book): boolean {
-    const size = memoryOf({ data })
+    const size = memoryOf(data)
     if (this.#octets + size > this.limit) return false
     this.#octets += size
     this.#entries.push(listener === undefined ? { data, source } : { data, source, listener })
@@ -54,7 +54,7 @@ export class Inbox {
     if (entry === undefined) return undefined
     this.#entries[this.#head] = undefined
     this.#head++
-    this.#octets -= memoryOf(entry)
+    this.#octets -= memoryOf(entry.data)
     if (this.#head === this.#entries.length) {
       this.#entries = []
       this.#head = 0

@@ -199,7 +199,7 @@ export class Ingest implements Component {
     this.#arrived = 0
     const until = performance.now() + slice
     do {
-      // Datagrams are a seventh of the rows they become: they wait in the inbox while the packer is behind.
+      // Datagrams take a quarter of the memory of the rows they become: they wait in the inbox while the packer is behind.
       if (this.#store.congested && this.#store.refusal === null) {
         this.#schedule(CONGESTED_MS)
         return
