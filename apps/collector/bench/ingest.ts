@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createPool, type Pool } from '@weir/db/connection'
 import { startEmbedded } from '@weir/db/embedded'
 import { readEngine } from '@weir/db/ingest'
-import { maintain } from '@weir/db/maintain'
+import { MAINTENANCE_LOCK, maintain } from '@weir/db/maintain'
 import { migrate } from '@weir/db/migrate'
 import { cpuSeconds, end, kernelDrops, median, parentOf, peakMemory, startSender } from './processes.ts'
 
@@ -168,7 +168,7 @@ const weir: Contender<RunningWeir> = {
 async function pauseRollups(pool: Pool): Promise<() => void> {
   await maintain(pool) // Makes the partitions that the next minutes need.
   const client = await pool.connect()
-  await client.query(`select pg_advisory_lock(hashtextextended('weir maintain', 0))`)
+  await client.query(`select pg_advisory_lock(${MAINTENANCE_LOCK})`)
   if ((await readEngine(client)) === 'timescale')
     await client.query(
       `select alter_job(job_id, scheduled => false) from timescaledb_information.jobs where proc_name like 'policy_refresh%'`,

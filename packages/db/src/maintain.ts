@@ -16,7 +16,8 @@ export { LEAST_RETENTION_DAYS, type Retention } from './maintain/retention.ts'
 /** `timescale`: a round works on late ranges for this long; the next goes on. */
 const LATE_BUDGET_MS = 10_000
 
-const LOCK = `hashtextextended('weir maintain', 0)`
+/** Who holds this advisory lock does the housekeeping of a database; all others leave it alone. */
+export const MAINTENANCE_LOCK = `hashtextextended('weir maintain', 0)`
 
 export interface MaintainOptions {
   /** The clock that decides what is due, closed and expired. Default: now. */
@@ -74,7 +75,7 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
       policiesChanged: [],
       ms: 0,
     }
-    const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(${LOCK}) as locked`)
+    const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(${MAINTENANCE_LOCK}) as locked`)
     if (!rows[0]?.locked) return { ...report, skipped: true }
     try {
       if (engine === 'postgres') {
@@ -94,7 +95,7 @@ export async function maintain(pool: Pool, options: MaintainOptions = {}): Promi
       }
       await recordSizes(client, engine, now)
     } finally {
-      await client.query(`select pg_advisory_unlock(${LOCK})`).catch(() => undefined)
+      await client.query(`select pg_advisory_unlock(${MAINTENANCE_LOCK})`).catch(() => undefined)
     }
     report.ms = Math.round(performance.now() - begin)
     return report
@@ -134,7 +135,7 @@ export async function deleteExporterData(pool: Pool, exporterIds: readonly numbe
     const engine = await readEngine(client)
     try {
       await client.query(`set lock_timeout = '60s'`)
-      await client.query(`select pg_advisory_lock(${LOCK})`)
+      await client.query(`select pg_advisory_lock(${MAINTENANCE_LOCK})`)
     } catch (error) {
       if (sqlstate(error) !== '55P03') throw error
       throw new StorageError('the maintenance of another process does not end', {
@@ -150,7 +151,7 @@ export async function deleteExporterData(pool: Pool, exporterIds: readonly numbe
         ? await retrySerialization(() => deleteInPostgres(client, exporterIds))
         : await deleteInTimescale(client, exporterIds, options.now ?? new Date())
     } finally {
-      await client.query(`select pg_advisory_unlock(${LOCK})`).catch(() => undefined)
+      await client.query(`select pg_advisory_unlock(${MAINTENANCE_LOCK})`).catch(() => undefined)
     }
   })
 }
