@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createPool, type Pool } from '@weir/db/connection'
+import { cancelRunning, closePool, createPool, type Pool } from '@weir/db/connection'
 import { seedAsNames } from '@weir/db/ingest'
 import { Decoder } from '@weir/decoder'
 import type { DestinationStream } from 'pino'
@@ -40,6 +40,10 @@ export interface Collector {
 }
 
 const SEED_RETRY_MS = 10_000
+const POOL_GRACE_MS = 200
+/** Of the time for a stop, so much may pass before the database is no longer waited for. */
+const PATIENCE_SHARE = 0.4
+const IMPATIENT_EVERY_MS = 250
 
 /**
  * Put the parts together and start them: what is fed starts before what feeds it, so a datagram never meets a part that is not there.
@@ -124,9 +128,11 @@ export async function startCollector(config: Config, log?: DestinationStream): P
   })
   status.alerts = () => alarms.active
   reporter.details = () => ({ alerts: alarms.active })
+  const patience = patienceOf(pool)
   const assembly = new Assembly([
     poolCloser(pool),
     store,
+    patience,
     new Maintenance(pool, store, reporter),
     asNameSeeder(pool, store, geo, reporter),
     templates,
@@ -169,7 +175,10 @@ export async function startCollector(config: Config, log?: DestinationStream): P
       ...[...udp, ...streams.map(({ listener }) => listener)].map((l) => [l.name, l.port]),
       ['metrics', reporter.port ?? 0],
     ]),
-    stop: (budgetMs = 9_000) => assembly.stop(budgetMs),
+    stop: (budgetMs = 9_000) => {
+      patience.endsIn(budgetMs * PATIENCE_SHARE)
+      return assembly.stop(budgetMs)
+    },
   }
 }
 
@@ -226,9 +235,27 @@ function describeUdp(listener: UdpListener): Listening {
   return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null, book }
 }
 
-/** Started first and so stopped last: everything that uses the pool is gone by then. */
+/** Started first and so stopped last. Whatever a part left running after its stop, housekeeping above all, is given up. */
 function poolCloser(pool: Pool): Component {
-  return { name: 'pool', start: async () => undefined, stop: () => pool.end() }
+  return { name: 'pool', start: async () => undefined, stop: () => closePool(pool, POOL_GRACE_MS) }
+}
+
+/**
+ * Of all that has to stop, what stops before the store only tells the database something, once more. When that takes too long, because the
+ * database stands still (a lock, a full disk), it is told after the next start.
+ */
+function patienceOf(pool: Pool): Component & { endsIn(ms: number): void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    name: 'patience',
+    start: async () => undefined,
+    endsIn: (ms) => {
+      timer = setTimeout(() => {
+        timer = setInterval(() => void cancelRunning(pool), IMPATIENT_EVERY_MS)
+      }, ms)
+    },
+    stop: async () => clearTimeout(timer),
+  }
 }
 
 /** Brings the names of autonomous systems into the database when their edition changed; needs the database and no haste. */

@@ -3,8 +3,8 @@ export interface Component {
   readonly name: string
   /** Resolves when the part does its work; rejects when it cannot. */
   start(): Promise<void>
-  /** Resolves when nothing of the part is left running. Called only after a `start` that resolved. */
-  stop(): Promise<void>
+  /** Resolves when nothing of the part is left running; `leftMs` is what all that still has to stop may take. Called only after a `start` that resolved. */
+  stop(leftMs: number): Promise<void>
 }
 
 /** What stopping came to: parts that did not end in time or failed, by name. */
@@ -49,12 +49,13 @@ export class Assembly {
     const report: StopReport = { failed: [] }
     for (let part = this.#running.pop(); part !== undefined; part = this.#running.pop()) {
       const { name } = part
+      const leftMs = Math.max(100, deadline - Date.now())
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`${name} did not stop in time`)), Math.max(100, deadline - Date.now()))
+        timer = setTimeout(() => reject(new Error(`${name} did not stop in time`)), leftMs)
       })
       try {
-        await Promise.race([part.stop(), late])
+        await Promise.race([part.stop(leftMs), late])
       } catch (error) {
         report.failed.push({ name, error })
       } finally {

@@ -72,7 +72,7 @@ export class Maintenance implements Component {
     }
   }
 
-  /** Does not wait for a round in progress longer than a second: closing the pool ends it, and the next start goes on from there. */
+  /** Does not wait for a round in progress longer than a second: closing the pool cancels it, and the next start goes on from there. */
   async stop(): Promise<void> {
     this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)

@@ -58,6 +58,9 @@ const PACKING_BEHIND = 3
 const LOOK_MS = 1_000
 /** A stop gives the database this long to take what the spool holds; the rest waits there for the next start. */
 const DRAIN_MS = 4_000
+/** Of what a stop may take, a transaction under way gets the first, closing the spool and the connections the second. */
+const WRITE_MS = 1_500
+const CLOSE_MS = 1_000
 
 /**
  * From encoded flow to stored row, by way of the spool: accepted means synced there, and stored means committed once.
@@ -528,26 +531,27 @@ export class Store implements Component {
     })
   }
 
-  /** Bring everything into the spool, and what the database takes within `graceMs` into the database. */
-  async drain(graceMs: number): Promise<void> {
+  /** Bring everything into the spool within `packMs`, and what the database takes within `graceMs` into the database. */
+  async #drain(packMs: number, graceMs: number): Promise<void> {
     this.#stopping = true
-    const deadline = Date.now() + graceMs
+    const began = Date.now()
     for (const wake of [...this.#sleepers]) wake()
     this.seal()
-    while (this.#staging > 0 && Date.now() < deadline) await this.#sleep(5)
+    while (this.#staging > 0 && Date.now() < began + packMs) await this.#sleep(5)
     this.#wakeWriters()
+    const deadline = began + graceMs
     while (this.spooled > 0 && this.#engine !== null && this.downSinceMs === null && Date.now() < deadline) await this.#sleep(20)
   }
 
   /** What the spool holds stays there for the next start: nothing accepted is lost by stopping. */
-  async stop(): Promise<void> {
-    await this.drain(DRAIN_MS)
+  async stop(leftMs: number): Promise<void> {
+    await this.#drain(leftMs - CLOSE_MS, Math.min(DRAIN_MS, leftMs - CLOSE_MS - WRITE_MS))
     this.#abandon = true
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     for (const wake of [...this.#sleepers, ...this.#waiters]) wake()
     // A transaction under way may end or not: the ledger knows at the next start.
-    await Promise.race([Promise.all(this.#running), this.#sleep(1_500)])
+    await Promise.race([Promise.all(this.#running), this.#sleep(WRITE_MS)])
     await this.#spool?.close()
     if (this.spooled > 0) {
       this.#reporter.log.warn({ flows: this.spooled }, 'stopped with flows in the spool; they are stored after the next start')

@@ -44,10 +44,66 @@ export function createPool(settings: PoolSettings): Pool {
       process.stderr.write(`${settings.applicationName}: a database connection broke: ${error.message}\n`)
     })
   pool.on('error', onError)
+  const lent = new Set<PoolClient>()
+  LENT.set(pool, lent)
+  pool.on('acquire', (client) => lent.add(client))
+  pool.on('release', (_error, client) => lent.delete(client))
   // The pool listens to idle connections only. One that breaks while it is checked out and between two statements (in the middle of a
   // transaction) would otherwise be an emitter without a listener, which ends the process; its next statement fails and reports it.
   pool.on('connect', (client) => {
     client.on('error', () => undefined)
   })
   return pool
+}
+
+/** The connections of a pool that somebody works with right now. */
+const LENT = new WeakMap<Pool, Set<PoolClient>>()
+const CANCEL_MS = 1_000
+
+/**
+ * Give up what the connections of a pool of createPool run: cancelled at the server (SQLSTATE 57014), so that nothing goes on for nobody;
+ * where the server cannot be asked within a second, their connections are closed. The pool stays open.
+ */
+export async function cancelRunning(pool: Pool): Promise<void> {
+  const clients = [...(LENT.get(pool) ?? [])]
+  if (clients.length === 0) return
+  const asker = new pg.Client({ ...pool.options, connectionTimeoutMillis: CANCEL_MS, query_timeout: CANCEL_MS })
+  asker.on('error', () => undefined)
+  try {
+    await asker.connect()
+    const ids = clients.map((client) => Number(Reflect.get(client, 'processID')))
+    await asker.query('select pg_cancel_backend(id) from unnest($1::int[]) id', [ids])
+  } catch {
+    disconnect(clients)
+  } finally {
+    await asker.end().catch(() => undefined)
+  }
+}
+
+/** Their holders' next statement, or the one that runs, fails. */
+function disconnect(clients: Iterable<PoolClient>): void {
+  for (const client of clients) if (client instanceof pg.Client) void client.end()
+}
+
+/**
+ * Close a pool of createPool within a few seconds beyond `graceMs`, whatever the database does. `pool.end()` alone waits for whoever holds a
+ * connection, as long as their statement takes. Here what still runs after `graceMs` is given up; what was not committed is rolled back.
+ */
+export async function closePool(pool: Pool, graceMs: number): Promise<void> {
+  const ended = pool.end()
+  const within = async (ms: number): Promise<boolean> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), ms)
+    })
+    const inTime = await Promise.race([ended.then(() => true), late])
+    clearTimeout(timer)
+    return inTime
+  }
+  if (await within(graceMs)) return
+  await cancelRunning(pool)
+  if (await within(CANCEL_MS)) return
+  disconnect(LENT.get(pool) ?? [])
+  // A connection that is still being made to a silent server ends by its own limit.
+  await within(CANCEL_MS)
 }

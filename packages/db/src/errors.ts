@@ -23,7 +23,7 @@ const CONNECTION_CODES = new Set([
 ])
 /** node-postgres has no code for these. */
 const CONNECTION_MESSAGES =
-  /connection terminated|connection timeout|timeout exceeded when trying to connect|client was closed|not queryable/i
+  /connection terminated|connection timeout|timeout exceeded when trying to connect|client was closed|not queryable|calling end on the pool/i
 
 /** SQLSTATE of a server error, or null when the error did not come from the server. */
 export function sqlstate(error: unknown): string | null {

@@ -13,6 +13,8 @@ const BLOCKS = 64
 const FLUSH_MS = 200
 const RESTART_MS = 5_000
 const STOP_MS = 4_500
+/** What is left to the parts that stop after this one: they keep what was received. */
+const OTHERS_MS = 3_500
 
 interface Room {
   post(message: ToRole, transfer?: ArrayBuffer[]): void
@@ -231,7 +233,7 @@ export class Detect implements Component {
     }, RESTART_MS)
   }
 
-  async stop(): Promise<void> {
+  async stop(leftMs: number): Promise<void> {
     this.#flush()
     this.#stopping = true
     if (this.#timer !== null) clearInterval(this.#timer)
@@ -244,10 +246,13 @@ export class Detect implements Component {
     await Promise.race([
       ended,
       new Promise<void>((resolve) => {
-        timer = setTimeout(() => {
-          this.#reporter.log.error('the thread that detects did not stop in time')
-          resolve()
-        }, STOP_MS)
+        timer = setTimeout(
+          () => {
+            this.#reporter.log.error('the thread that detects did not stop in time')
+            resolve()
+          },
+          Math.min(STOP_MS, Math.max(0, leftMs - OTHERS_MS)),
+        )
       }),
     ])
     clearTimeout(timer)

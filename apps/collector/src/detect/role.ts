@@ -1,5 +1,5 @@
 import { deliverSystemMessages } from '@weir/db/commands'
-import { createPool, type Pool } from '@weir/db/connection'
+import { closePool, createPool, type Pool } from '@weir/db/connection'
 import {
   activeSuppressions,
   type DetectedAnomaly,
@@ -432,7 +432,7 @@ export class DetectRole {
         'stopped with changes of anomalies that the database did not take',
       )
     this.#tell({ kind: 'status', status: this.status })
-    await this.#pool.end().catch(() => undefined)
+    await closePool(this.#pool, 200)
     this.#tell({ kind: 'stopped' })
   }
 
