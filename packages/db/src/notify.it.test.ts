@@ -93,6 +93,23 @@ test('closing while the server cannot be reached ends the attempts', async () =>
   expect(lost).toHaveLength(seen)
 })
 
+test('closing while an attempt is under way ends it', async () => {
+  const held: Socket[] = []
+  // Takes connections, says nothing.
+  const server = createServer((socket) => void held.push(socket.on('error', () => undefined).resume()))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = address !== null && typeof address === 'object' ? address.port : 0
+  const lost: Error[] = []
+  const subscription = subscribe(`postgres://weir:x@127.0.0.1:${port}/weir`, { disconnected: (error) => lost.push(error) })
+  await vi.waitFor(() => expect(held).toHaveLength(1))
+  await subscription.close()
+  await vi.waitFor(() => expect(held[0]?.readableEnded || held[0]?.destroyed).toBe(true))
+  expect(lost).toEqual([])
+  server.close()
+})
+
 test('a message that does not fit is refused before it is sent', async () => {
   await expect(
     publish(db.pool, 'weir_rate', { ...rate, at: Number.NaN, ...Object.fromEntries([['pad', 'x'.repeat(8000)]]) }),

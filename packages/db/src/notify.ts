@@ -73,6 +73,9 @@ export interface Subscription {
  * any        → closed      (close)
  */
 
+/** A connection gets so long to say goodbye. */
+const CLOSE_MS = 1_000
+
 const SHAPES: Readonly<Record<string, { safeParse(value: unknown): { success: boolean } }>> = {
   weir_rate: RateEvent,
   weir_changed: ChangedEvent,
@@ -89,12 +92,11 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
   let everConnected = false
   let client: pg.Client | null = null
   let timer: NodeJS.Timeout | null = null
-  let settled: Promise<unknown> = Promise.resolve()
 
   function attempt(): void {
     if (closed) return
     timer = null
-    settled = listen().catch((error: unknown) => interrupted(error))
+    listen().catch((error: unknown) => interrupted(error))
   }
 
   async function listen(): Promise<void> {
@@ -167,8 +169,10 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
       if (timer) clearTimeout(timer)
       const last = client
       client = null
-      await last?.end().catch(() => undefined)
-      await settled
+      if (last === null) return
+      // The attempt itself is not waited for: node-postgres settles no connect() that end() interrupts, and to a host that swallows
+      // everything a connection ends when the kernel gives up.
+      await Promise.race([last.end().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
     },
   }
 }
