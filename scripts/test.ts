@@ -13,6 +13,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { checkAll } from './boundaries.ts'
 import { closest } from './closest.ts'
 import { fetchTools, installCommand, TOOLS } from './test/tools.ts'
@@ -99,8 +100,17 @@ interface Report {
     name: string
     status: string
     message?: string
-    assertionResults: { fullName: string; status: string }[]
+    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[]
   }[]
+}
+
+/** What failures said, indented, for the end of the output: of a long one its beginning and its end, without the frames of libraries. */
+function why(messages: readonly string[]): string {
+  const lines = stripVTControlCharacters(messages.join('\n'))
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s+at .*(node_modules|node:)/.test(line))
+    .map((line) => `\n      ${line.slice(0, 400)}`)
+  return (lines.length <= 24 ? lines : [...lines.slice(0, 12), '\n      …', ...lines.slice(-12)]).join('')
 }
 
 function vitest(project: string): () => Promise<Outcome> {
@@ -118,12 +128,14 @@ function vitest(project: string): () => Promise<Outcome> {
     const tests = report.testResults.flatMap((suite) =>
       suite.assertionResults.map((test) => ({ ...test, file: path.relative(root, suite.name) })),
     )
-    const notes = tests.filter((test) => test.status === 'failed').map((test) => `${project}: ${test.file}: ${test.fullName}`)
+    const notes = tests
+      .filter((test) => test.status === 'failed')
+      .map(({ file, fullName, failureMessages = [] }) => `${project}: ${file}: ${fullName}${why(failureMessages)}`)
     // A file that breaks before its first test has no failed test to be counted by.
     const broken = report.testResults.filter(
       (suite) => suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed'),
     )
-    notes.push(...broken.map((suite) => `${project}: ${path.relative(root, suite.name)} could not be run`))
+    notes.push(...broken.map(({ name, message = '' }) => `${project}: ${path.relative(root, name)} could not be run${why([message])}`))
     const skipped = tests.filter((test) => ['pending', 'skipped', 'todo', 'disabled'].includes(test.status))
     notes.push(...skipped.map((test) => `not tested: ${project}: ${test.fullName}`))
     let failed = report.numFailedTests + broken.length
