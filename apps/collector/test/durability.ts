@@ -34,7 +34,7 @@ export async function killCollector(database: KillableDatabase, kills: number, p
       running.push(program)
       await sleep(random(1_200))
       program.child.kill('SIGKILL')
-      expect(await program.ended).toBe('SIGKILL')
+      expect(await program.ended, program.output()).toBe('SIGKILL')
       for (const n of await acceptedIn(join(dir.path, 'spool'))) accepted.add(n)
     }
     const last = await startProgram(env)
@@ -45,7 +45,7 @@ export async function killCollector(database: KillableDatabase, kills: number, p
     await until('the spool to be empty', async () => (await metricOf(metrics, 'weir_flows_waiting')) === 0, 60_000)
     expect(await metricOf(metrics, 'weir_accounting_gap')).toBe(0)
     last.child.kill('SIGTERM')
-    expect(await last.ended).toBe(0)
+    expect(await last.ended, last.output()).toBe(0)
     expect(accepted.size).toBeGreaterThan(0)
     return await expectSets(database, accepted, load.sent)
   } finally {

@@ -51,7 +51,7 @@ describe.skipIf(noKernel !== null || noSpeaker !== null)(
   `the time of blocks${noKernel === null && noSpeaker === null ? '' : ` (skipped: ${noKernel ?? noSpeaker})`}`,
   () => {
     it('B33: every block is gone within 30 s of its end, by the devices’ own tables, over restarts and with a device down', {
-      timeout: NIGHT ? 1_800_000 : 240_000,
+      timeout: NIGHT ? 1_800_000 : 480_000,
     }, async () => {
       const { pool } = database
       const [count, longest] = NIGHT ? [10_000, 60] : [1_000, 40]
@@ -93,15 +93,19 @@ describe.skipIf(noKernel !== null || noSpeaker !== null)(
           device: of(i),
           seconds: 5 + ((i * 7) % (longest - 4)),
         }))
-        // A few hundred at a time, as they would come.
         const due = new Map<string, number>()
         const seen = new Map<string, number>()
         await relieve()
         let restarts = 0
         const began = Date.now()
         let given = 0
+        // No faster than this machine brings them to the devices: what expires before it is there proves nothing.
         const give = async () => {
-          const some = wanted.slice(given, given + 250)
+          const { rows: before } = await pool.query<{ waiting: number }>(
+            `select count(*)::int as waiting from block_device where device_id <> 'down' and state = 'applying'`,
+          )
+          if ((before[0]?.waiting ?? 0) > 100) return
+          const some = wanted.slice(given, given + 150)
           given += some.length
           await onTheirWay(
             pool,

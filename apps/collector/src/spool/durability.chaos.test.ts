@@ -50,7 +50,7 @@ describe('accepted means stored, once, many times over', () => {
         await sleep(300)
         load.pause()
         program.child.kill('SIGTERM')
-        expect(await program.ended).toBe(0)
+        expect(await program.ended, program.output()).toBe(0)
         way.mend()
       }
       program = await startProgram(env)
@@ -59,7 +59,7 @@ describe('accepted means stored, once, many times over', () => {
       expect((await storedNumbers(database.pool)).numbers.size).toBe(load.sent)
       await expectSets(database, [], load.sent)
       program.child.kill('SIGTERM')
-      expect(await program.ended).toBe(0)
+      expect(await program.ended, program.output()).toBe(0)
     } finally {
       program?.child.kill('SIGKILL')
       load.close()
