@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { cancelRunning } from '@weir/db/connection'
 import { subscribe } from '@weir/db/notify'
 import next from 'next'
 import { CLIENT_HEADER, clientAddress } from './server/client-address.ts'
@@ -25,6 +26,8 @@ const INTERNAL_HEADERS = [
 ]
 /** How long requests in work may take to finish when the process ends. */
 const DRAIN_MS = 2_000
+/** Of that, questions get this much; then they are cancelled, so that none goes on in the database for nobody. */
+const QUESTIONS_MS = 1_000
 
 function fail(detail: string, remedy: string): never {
   process.stderr.write(`web: ${detail}\n     ${remedy}\n`)
@@ -94,6 +97,7 @@ async function main(): Promise<void> {
     ending = true
     log.info(`web: ending (${why})`)
     setTimeout(() => process.exit(0), DRAIN_MS).unref()
+    setTimeout(() => void Promise.all([cancelRunning(pool), cancelRunning(queryPool)]), QUESTIONS_MS).unref()
     httpServer.close()
     httpServer.closeIdleConnections()
     void Promise.allSettled([live.close(), subscription.close(), app.close(), audit.close()])

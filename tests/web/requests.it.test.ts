@@ -1,6 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Program } from '../support/program.ts'
+import { until } from '../support/wait.ts'
 import { Caller, everyone, PASSWORD, problemOf, startWeb, type Web } from './web.ts'
 
 /** Two processes that share it accept each other's cookies. */
@@ -352,5 +353,36 @@ describe('starting', () => {
     await brief.stop()
     expect(Date.now() - from).toBeLessThan(3_000)
     expect(brief.program.ended).toBe(0)
+  })
+
+  it('ends in time while questions run, and leaves none of them to the database', async () => {
+    const brief = await startWeb(database, { WEIR_AUTH_SECRET: SECRET })
+    const caller = new Caller(brief)
+    caller.cookie = callers.people.admin.cookie
+    const lock = await database.pool.connect()
+    try {
+      await lock.query('begin; lock table exporter in access exclusive mode')
+      const asked = caller.get('/api/v1/exporters').then(
+        () => 'answered',
+        () => 'not answered',
+      )
+      const waiting = async () => {
+        const { rows } = await database.pool.query<{ n: number }>(
+          `select count(*)::int as n from pg_stat_activity
+           where datname = current_database() and application_name like 'weir-web%' and wait_event_type = 'Lock'`,
+        )
+        return rows[0]?.n ?? 0
+      }
+      await until('a question that waits', async () => (await waiting()) > 0)
+      const from = Date.now()
+      await brief.stop()
+      expect(Date.now() - from).toBeLessThan(4_000)
+      expect(brief.program.ended).toBe(0)
+      expect(await waiting()).toBe(0)
+      await asked
+    } finally {
+      await lock.query('rollback')
+      lock.release()
+    }
   })
 })
