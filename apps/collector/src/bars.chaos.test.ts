@@ -28,7 +28,8 @@ describe('the bars, as long as they ask', () => {
     })
     console.log({ sent, residentMiB })
     expect({ stored, twice, kernelDrops, gap, alerts }).toEqual({ stored: sent, twice: 0, kernelDrops: 0, gap: 0, alerts: 0 })
-    expect(residentMiB).toBeLessThan(640)
+    // What docs/performance.md says to plan. Every flow has a source of its own here, which fills detection's tables; without it 254 MiB.
+    expect(residentMiB).toBeLessThan(1_024)
   })
 })
 
