@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { cancelRunning, closePool, createPool, type Pool } from '@weir/db/connection'
+import { cancelRunning, closePool, createPool, endsWithin, type Pool } from '@weir/db/connection'
 import { seedAsNames } from '@weir/db/ingest'
 import { Decoder } from '@weir/decoder'
 import type { DestinationStream } from 'pino'
@@ -237,7 +237,7 @@ function describeUdp(listener: UdpListener): Listening {
 
 /** Started first and so stopped last. Whatever a part left running after its stop, housekeeping above all, is given up. */
 function poolCloser(pool: Pool): Component {
-  return { name: 'pool', start: async () => undefined, stop: () => closePool(pool, POOL_GRACE_MS) }
+  return { name: 'pool', needsMs: POOL_GRACE_MS + 300, start: async () => undefined, stop: () => closePool(pool, POOL_GRACE_MS) }
 }
 
 /**
@@ -288,7 +288,7 @@ function asNameSeeder(pool: Pool, store: Store, geo: GeoData, reporter: Reporter
     stop: async () => {
       stopped = true
       if (timer !== null) clearTimeout(timer)
-      if (running !== null) await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 1_000))])
+      if (running !== null) await endsWithin(1_000, running)
     },
   }
 }

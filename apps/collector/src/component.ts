@@ -3,8 +3,10 @@ export interface Component {
   readonly name: string
   /** Resolves when the part does its work; rejects when it cannot. */
   start(): Promise<void>
-  /** Resolves when nothing of the part is left running; `leftMs` is what all that still has to stop may take. Called only after a `start` that resolved. */
+  /** Resolves when nothing of the part is left running; it may take `leftMs`. Called only after a `start` that resolved. */
   stop(leftMs: number): Promise<void>
+  /** What this part needs to stop, milliseconds; those that stop before it leave it that much. Default 0. */
+  readonly needsMs?: number
 }
 
 /** What stopping came to: parts that did not end in time or failed, by name. */
@@ -16,7 +18,7 @@ export interface StopReport {
  * Start parts in order; stop them in the reverse order, so that whatever a part feeds outlives it.
  *
  * When a part fails to start, those already running are stopped again and the failure is thrown. `stop` never throws: it gives each part
- * the same remaining time and reports the ones that failed, because one hanging part must not keep the others from draining.
+ * what is left without what later ones need, and reports those that failed, because one hanging part must not keep the others from draining.
  */
 export class Assembly {
   readonly #parts: Component[]
@@ -49,7 +51,8 @@ export class Assembly {
     const report: StopReport = { failed: [] }
     for (let part = this.#running.pop(); part !== undefined; part = this.#running.pop()) {
       const { name } = part
-      const leftMs = Math.max(100, deadline - Date.now())
+      const needed = this.#running.reduce((sum, { needsMs = 0 }) => sum + needsMs, 0)
+      const leftMs = Math.max(100, deadline - Date.now() - needed)
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`${name} did not stop in time`)), leftMs)

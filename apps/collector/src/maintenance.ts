@@ -1,4 +1,4 @@
-import type { Pool } from '@weir/db/connection'
+import { endsWithin, type Pool } from '@weir/db/connection'
 import { type FailingPolicy, maintain } from '@weir/db/maintain'
 import type { Component } from './component.ts'
 import type { Reporter } from './reporter.ts'
@@ -76,6 +76,6 @@ export class Maintenance implements Component {
   async stop(): Promise<void> {
     this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#running !== null) await Promise.race([this.#running, new Promise((resolve) => setTimeout(resolve, 1_000))])
+    if (this.#running !== null) await endsWithin(1_000, this.#running)
   }
 }

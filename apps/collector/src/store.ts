@@ -1,4 +1,4 @@
-import type { Pool } from '@weir/db/connection'
+import { endsWithin, type Pool } from '@weir/db/connection'
 import {
   COPY_COLUMNS,
   createWriter,
@@ -76,6 +76,7 @@ const CLOSE_MS = 1_000
  */
 export class Store implements Component {
   readonly name = 'store'
+  readonly needsMs = 500 + WRITE_MS + CLOSE_MS
   readonly #pool: Pool
   readonly #reporter: Reporter
   readonly #account: Account
@@ -551,7 +552,7 @@ export class Store implements Component {
     this.#timer = null
     for (const wake of [...this.#sleepers, ...this.#waiters]) wake()
     // A transaction under way may end or not: the ledger knows at the next start.
-    await Promise.race([Promise.all(this.#running), this.#sleep(WRITE_MS)])
+    await endsWithin(WRITE_MS, Promise.all(this.#running))
     await this.#spool?.close()
     if (this.spooled > 0) {
       this.#reporter.log.warn({ flows: this.spooled }, 'stopped with flows in the spool; they are stored after the next start')

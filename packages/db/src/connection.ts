@@ -91,19 +91,22 @@ function disconnect(clients: Iterable<PoolClient>): void {
  */
 export async function closePool(pool: Pool, graceMs: number): Promise<void> {
   const ended = pool.end()
-  const within = async (ms: number): Promise<boolean> => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), ms)
-    })
-    const inTime = await Promise.race([ended.then(() => true), late])
-    clearTimeout(timer)
-    return inTime
-  }
-  if (await within(graceMs)) return
+  if (await endsWithin(graceMs, ended)) return
   await cancelRunning(pool)
-  if (await within(CANCEL_MS)) return
+  if (await endsWithin(CANCEL_MS, ended)) return
   disconnect(LENT.get(pool) ?? [])
   // A connection that is still being made to a silent server ends by its own limit.
-  await within(CANCEL_MS)
+  await endsWithin(CANCEL_MS, ended)
+}
+
+/** Whether `work` ended, well or not, within `ms`. What did not goes on. */
+export async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  const ended = () => true
+  const inTime = await Promise.race([work.then(ended, ended), late])
+  clearTimeout(timer)
+  return inTime
 }

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import type { Pool, PoolClient } from './connection.ts'
+import { endsWithin, type Pool, type PoolClient } from './connection.ts'
 import { AnomalyNotice } from './contracts/anomalies.ts'
 import { ChangedEvent, RateEvent } from './contracts/api.ts'
 import { BlockNotice } from './contracts/blocks.ts'
@@ -169,10 +169,9 @@ export function subscribe(connectionString: string, handlers: SubscribeHandlers,
       if (timer) clearTimeout(timer)
       const last = client
       client = null
-      if (last === null) return
       // The attempt itself is not waited for: node-postgres settles no connect() that end() interrupts, and to a host that swallows
       // everything a connection ends when the kernel gives up.
-      await Promise.race([last.end().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
+      if (last !== null) await endsWithin(CLOSE_MS, last.end())
     },
   }
 }

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { Pool } from '@weir/db/connection'
+import { endsWithin, type Pool } from '@weir/db/connection'
 import { type AlertMessage, type PastAlert, readSurroundings, recordAlerts, type Surroundings } from '@weir/db/ingest'
 import { setting } from '@weir/db/queries'
 import type { Account } from '../account.ts'
@@ -31,6 +31,7 @@ const SETTINGS_MS = 30_000
 const HOUR_MS = 3_600_000
 /** Silence of exporters is judged once the collector itself has listened for as long. */
 const SILENT_MS = 300_000
+const STOP_MS = 1_000
 /** An answer of the database, or a write to it, says something for as many turns of asking. */
 const FRESH_TURNS = 3
 const DAY_LEAST = 10_000
@@ -447,8 +448,9 @@ export class Alarms implements Component {
     return this.#recording
   }
 
-  async stop(): Promise<void> {
+  /** A receiver of messages that does not answer is not waited for: what it did not take is sent after the next start. */
+  async stop(leftMs = Number.POSITIVE_INFINITY): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
-    await Promise.all([this.#asking, this.#recording, this.#sending])
+    await endsWithin(Math.min(STOP_MS, leftMs / 2), Promise.all([this.#asking, this.#recording, this.#sending]))
   }
 }

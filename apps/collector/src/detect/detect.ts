@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { endsWithin } from '@weir/db/connection'
 import type { FlowRecord } from '@weir/decoder'
 import type { Component } from '../component.ts'
 import type { Enrichment } from '../enrich/enrich.ts'
@@ -13,8 +14,6 @@ const BLOCKS = 64
 const FLUSH_MS = 200
 const RESTART_MS = 5_000
 const STOP_MS = 4_500
-/** What is left to the parts that stop after this one: they keep what was received. */
-const OTHERS_MS = 3_500
 
 interface Room {
   post(message: ToRole, transfer?: ArrayBuffer[]): void
@@ -242,19 +241,8 @@ export class Detect implements Component {
     if (room === null) return
     const ended = room.end()
     room.post({ kind: 'stop' })
-    let timer: NodeJS.Timeout | undefined
-    await Promise.race([
-      ended,
-      new Promise<void>((resolve) => {
-        timer = setTimeout(
-          () => {
-            this.#reporter.log.error('the thread that detects did not stop in time')
-            resolve()
-          },
-          Math.min(STOP_MS, Math.max(0, leftMs - OTHERS_MS)),
-        )
-      }),
-    ])
-    clearTimeout(timer)
+    // The parts that stop after it have something to tell the database.
+    if (!(await endsWithin(Math.min(STOP_MS, leftMs * 0.7), ended)))
+      this.#reporter.log.error('the thread that detects did not stop in time')
   }
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { requestBlock, simulateBlock, withdrawBlock } from '@weir/db/commands'
+import { closePool, createPool } from '@weir/db/connection'
 import { type AuditActor, SimulateBody } from '@weir/db/contracts'
 import { block } from '@weir/db/queries'
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
@@ -142,6 +143,34 @@ describe.skipIf(!can)('enforcement on a real nftables', () => {
     await start()
     await inState(id, 'expired')
     expect(listing()).not.toContain(`weir-${id}`)
+  })
+
+  it('does not wait for a device that says nothing when it is stopped; the next one goes on', async () => {
+    const pool = createPool({ connectionString: database.url, applicationName: 'weir-test-enforce', onError: () => undefined })
+    let asked = 0
+    const silent: typeof driverFor = () => {
+      const never = () => {
+        asked++
+        return new Promise<never>(() => undefined)
+      }
+      return { apply: never, undo: never, list: never }
+    }
+    const first = new Enforce(
+      pool,
+      { databaseUrl: database.url, keyDir, reconcileMs: 300, quietMs: 1_000, driverFor: silent },
+      new Reporter({ level: 'silent', metricsPort: null }),
+    )
+    await first.start()
+    const id = await approved('198.51.100.12/32')
+    await until(async () => asked > 0)
+    const from = Date.now()
+    await first.stop(3_000)
+    await closePool(pool, 100)
+    expect(Date.now() - from).toBeLessThan(5_000)
+    expect(listing()).not.toContain(`weir-${id}`)
+    await start()
+    await inState(id, 'enforced')
+    expect(listing()).toContain(`weir-${id}`)
   })
 
   it('touches no device when the audit log refuses', async () => {

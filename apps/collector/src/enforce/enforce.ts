@@ -23,7 +23,7 @@ import {
   type Work,
   watchBlocks,
 } from '@weir/db/commands'
-import type { Pool } from '@weir/db/connection'
+import { endsWithin, type Pool } from '@weir/db/connection'
 import { type Subscription, subscribe } from '@weir/db/notify'
 import { setting } from '@weir/db/queries'
 import { type LiveBlock, reassert } from '@weir/mitigation'
@@ -64,6 +64,8 @@ const LOOKS_MS = 500
 const WATCH_MS = 2_000
 /** The first of several devices must show within this time that it lives with a rule. */
 const PROBE_MS = 120_000
+/** A stop waits so long for a device. */
+const STOP_MS = 2_000
 
 /** What is known of one device between passes. */
 interface Lane {
@@ -145,13 +147,14 @@ export class Enforce implements Component {
     this.#plan(0)
   }
 
-  async stop(): Promise<void> {
+  /** A device that does not answer is not waited for: every step was recorded before, and after the next start the device is asked what it carries. */
+  async stop(leftMs = Number.POSITIVE_INFINITY): Promise<void> {
     this.#stopping = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#subscription?.close()
-    await this.#running
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.running))
-    await this.#hold?.release()
+    const work = Promise.resolve(this.#running).then(() => Promise.all([...this.#lanes.values()].map((lane) => lane.running)))
+    if (await endsWithin(Math.min(STOP_MS, leftMs / 2), work)) await this.#hold?.release()
+    else this.#reporter.log.warn('stopped while a device or the database does not answer; what was begun is finished after the next start')
   }
 
   #wake(): void {
