@@ -13,7 +13,8 @@ describe('the bars, as long as they ask', () => {
   })
   afterAll(() => database.drop())
 
-  it('B6: 300 stops and starts while writes fail', async () => {
+  // Half an hour where nothing else runs.
+  it('B6: 300 stops and starts while writes fail', { timeout: 5_400_000 }, async () => {
     await database.pool.query('delete from flow; delete from ingest_batch')
     const { sent, stored, twice, dropped } = await stopsAndStarts(database, 300, 23_520)
     expect({ stored, twice }).toEqual({ stored: sent - dropped, twice: 0 })
