@@ -1,11 +1,9 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { KillableDatabase, metricOf, NumberedLoad, type Program, startProgram, storedNumbers } from '../../test/chaos.ts'
-import { expectSets, killCollector, killDatabase, outage } from '../../test/durability.ts'
-import { breakableWay, newDataDir, until } from '../../test/harness.ts'
+import { KillableDatabase } from '../../test/chaos.ts'
+import { killCollector, killDatabase, outage } from '../../test/durability.ts'
 import { checkModel } from '../../test/spool-model.ts'
 
 // The faults of durability.it.test.ts and spool.test.ts, many times over (GUARANTEES, column "Nightly", as far as an hour goes).
@@ -29,43 +27,6 @@ describe('accepted means stored, once, many times over', () => {
     expect(stored).toBeGreaterThan(200_000)
     expect(backSeconds).toBeLessThan(30)
     expect(grownMiB).toBeLessThan(200)
-  })
-
-  it('through 50 stops and starts while writes fail', async () => {
-    await database.pool.query('delete from flow; delete from ingest_batch')
-    const way = await breakableWay(database.url)
-    const dir = newDataDir()
-    const load = new NumberedLoad(22_121, 2_000)
-    let program: Program | null = null
-    try {
-      const env = { DATABASE_URL: way.url, WEIR_DATA_DIR: dir.path, WEIR_NETFLOW_PORT: '22121', WEIR_METRICS_PORT: '0' }
-      for (let cycle = 0; cycle < 50; cycle++) {
-        program = await startProgram(env)
-        await load.start()
-        await until(
-          'flows of this cycle to be accepted',
-          async () => (await metricOf(program?.ports.metrics ?? 0, 'weir_flows_accepted_total')) > 0,
-        )
-        way.cut()
-        await sleep(300)
-        load.pause()
-        program.child.kill('SIGTERM')
-        expect(await program.ended, program.output()).toBe(0)
-        way.mend()
-      }
-      program = await startProgram(env)
-      const { metrics = 0 } = program.ports
-      await until('the spool to be empty', async () => (await metricOf(metrics, 'weir_flows_waiting')) === 0, 60_000)
-      expect((await storedNumbers(database.pool)).numbers.size).toBe(load.sent)
-      await expectSets(database, [], load.sent)
-      program.child.kill('SIGTERM')
-      expect(await program.ended, program.output()).toBe(0)
-    } finally {
-      program?.child.kill('SIGKILL')
-      load.close()
-      await way.close()
-      dir.remove()
-    }
   })
 })
 
