@@ -235,9 +235,19 @@ function describeUdp(listener: UdpListener): Listening {
   return { name, transport: 'udp', key, port, open, datagrams, octets, grantedBufferBytes, sessions: null, book }
 }
 
-/** Started first and so stopped last. Whatever a part left running after its stop, housekeeping above all, is given up. */
+/**
+ * Started first and so stopped last. Whatever a part left running after its stop, housekeeping above all, is given up; connections to a
+ * database that says nothing at all end with the process.
+ */
 function poolCloser(pool: Pool): Component {
-  return { name: 'pool', needsMs: POOL_GRACE_MS + 300, start: async () => undefined, stop: () => closePool(pool, POOL_GRACE_MS) }
+  return {
+    name: 'pool',
+    needsMs: 500,
+    start: async () => undefined,
+    stop: async (leftMs) => {
+      await endsWithin(leftMs * 0.9, closePool(pool, POOL_GRACE_MS))
+    },
+  }
 }
 
 /**

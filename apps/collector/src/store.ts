@@ -76,6 +76,7 @@ const CLOSE_MS = 1_000
  */
 export class Store implements Component {
   readonly name = 'store'
+  /** Half a second is for what waits to be packed. */
   readonly needsMs = 500 + WRITE_MS + CLOSE_MS
   readonly #pool: Pool
   readonly #reporter: Reporter
