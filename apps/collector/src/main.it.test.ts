@@ -73,7 +73,7 @@ describe('the collector as a program', () => {
     expect((rows[0]?.n ?? 0) - before).toBe(900)
   })
 
-  it('ends with 0 in time and loses nothing while the database stands still', async () => {
+  it('ends with 0 in time and loses nothing while the database stands still', { timeout: 120_000 }, async () => {
     const stored = async () => (await database.pool.query<{ n: number }>('select count(*)::int as n from flow')).rows[0]?.n ?? 0
     const before = await stored()
     const { it: program, child, ended, ready } = run()
