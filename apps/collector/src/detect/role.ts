@@ -1,5 +1,5 @@
 import { deliverSystemMessages } from '@weir/db/commands'
-import { closePool, createPool, type Pool } from '@weir/db/connection'
+import { closePool, createPool, endsWithin, type Pool } from '@weir/db/connection'
 import {
   activeSuppressions,
   type DetectedAnomaly,
@@ -108,6 +108,8 @@ export class DetectRole {
   readonly #timers: NodeJS.Timeout[] = []
   #busy = new Set<Promise<void>>()
   #stopping = false
+  /** Resolves when the role is asked to stop. */
+  readonly #asked = Promise.withResolvers<void>()
   #status: RoleStatus = {
     ready: false,
     flows: 0,
@@ -192,7 +194,7 @@ export class DetectRole {
         break
       } catch (error) {
         this.#log('warn', 'detect-start', { error: text(error) }, 'detection waits for the database')
-        await pause(RETRY_MS)
+        await endsWithin(RETRY_MS, this.#asked.promise)
       }
     }
     if (this.#stopping) return
@@ -418,6 +420,7 @@ export class DetectRole {
   async stop(): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
+    this.#asked.resolve()
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
     if (this.#detection !== null) this.#note(this.#detection.advance(this.#now()))
     this.#save()
