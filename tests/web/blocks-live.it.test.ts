@@ -114,7 +114,10 @@ describe('blocks on open pages', () => {
   }, async () => {
     const pages = [await open(callers.people.oncall, '/blocks'), await open(callers.people.oncall, '/blocks/blk-one')]
     const away = await open(callers.people.operator, '/blocks')
+    // What a page finds wrong when it opens is no news to it: it has to have asked once.
+    const asked = away.waitForResponse((response) => response.url().includes('/api/v1/blocks?'))
     await away.goto(`${web.url}/anomalies`)
+    await asked
     const moves: number[] = []
     for (const [state, words] of [
       ['enforced', 'In force, proof pending'],
