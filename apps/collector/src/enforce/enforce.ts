@@ -153,8 +153,10 @@ export class Enforce implements Component {
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#subscription?.close()
     const work = Promise.resolve(this.#running).then(() => Promise.all([...this.#lanes.values()].map((lane) => lane.running)))
-    if (await endsWithin(Math.min(STOP_MS, leftMs / 2), work)) await this.#hold?.release()
-    else this.#reporter.log.warn('stopped while a device or the database does not answer; what was begun is finished after the next start')
+    // Nobody else enforces before the last step has ended, or this process has.
+    const released = work.finally(() => this.#hold?.release())
+    if (!(await endsWithin(Math.min(STOP_MS, leftMs / 2), released)))
+      this.#reporter.log.warn('stopped while a device or the database does not answer; what was begun is finished after the next start')
   }
 
   #wake(): void {
