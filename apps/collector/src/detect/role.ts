@@ -332,7 +332,7 @@ export class DetectRole {
           'an anomaly could not be stored; tried again',
         )
         if (this.#stopping) return
-        await pause(RETRY_MS)
+        await endsWithin(RETRY_MS, this.#asked.promise)
       }
     }
   }
