@@ -14,6 +14,8 @@ export default defineConfig({
   test: {
     passWithNoTests: true,
     reporters: ['default'],
+    // The reason of a failure says what was found, not only that it was something else.
+    chaiConfig: { truncateThreshold: 400 },
     env: { TZ: 'UTC' },
     // Two cores are the reference machine; more workers only make timings noisy.
     maxWorkers: 2,

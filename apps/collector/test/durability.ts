@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { listAside } from '../src/spool/aside.ts'
 import { acceptedIn, type KillableDatabase, metricOf, NumberedLoad, type Program, startProgram, storedNumbers } from './chaos.ts'
 import { newDataDir, startTestCollector, until } from './harness.ts'
 import { randomOf } from './spool-model.ts'
@@ -47,6 +48,8 @@ export async function killCollector(database: KillableDatabase, kills: number, p
     last.child.kill('SIGTERM')
     expect(await last.ended, last.output()).toBe(0)
     expect(accepted.size).toBeGreaterThan(0)
+    const { frames, segments } = await listAside(join(dir.path, 'spool'))
+    expect([...frames.map(({ file, facts }) => `${facts?.reason} ${file}`), ...segments]).toEqual([])
     return await expectSets(database, accepted, load.sent)
   } finally {
     load.close()

@@ -235,12 +235,13 @@ describe('the spool', () => {
     for (const one of kept) await expect(readAside(one)).rejects.toThrow('damaged')
   })
 
-  it('sets a frame aside that the process died on twice', async () => {
+  /** A spool of three frames; the process died `deaths` times while it read the second. */
+  async function suspected(deaths: number): Promise<string> {
     const dir = newDir()
     const spool = await openSpool(dir)
     for (let i = 0; i < 3; i++) await spool.append(rowsOf([i]))
     await spool.close()
-    for (let death = 0; death < 2; death++) {
+    for (let death = 0; death < deaths; death++) {
       const dying = await openSpool(dir, {
         onUnpack: ({ frame }) => {
           if (frame === 1) throw new Error('died')
@@ -249,8 +250,15 @@ describe('the spool', () => {
       await expect(dying.next(1000)).rejects.toThrow('died')
       await dying.abandon()
     }
+    return dir
+  }
+
+  it('sets a frame aside that the process died on twice, when another process dies of it as well', async () => {
+    const dir = await suspected(2)
+    const deadly = `${dir}.mjs`
+    writeFileSync(deadly, "process.kill(process.pid, 'SIGSEGV')\n")
     const aside: string[] = []
-    const again = await openSpool(dir, { onIsolated: (reason) => aside.push(reason) })
+    const again = await openSpool(dir, { trial: deadly, onIsolated: (reason) => aside.push(reason) })
     expect(await drain(again)).toEqual([0, 2])
     expect(aside).toEqual(['frame_isolated'])
     await again.close()
@@ -262,6 +270,22 @@ describe('the spool', () => {
     expect((await readAside(kept)).spool).toBe(frame.spool)
     await removeAside(kept)
     expect(readdirSync(join(dir, 'quarantine'))).toEqual([])
+  })
+
+  it('reads a frame that was hit by chance: the process was killed there twice, and another one does not die of it', async () => {
+    const dir = await suspected(2)
+    const aside: string[] = []
+    const again = await openSpool(dir, { onIsolated: (reason) => aside.push(reason) })
+    expect(await drain(again)).toEqual([0, 1, 2])
+    expect(aside).toEqual([])
+    await again.close()
+  })
+
+  it('does not believe in chance for ever', async () => {
+    const dir = await suspected(6)
+    const again = await openSpool(dir)
+    expect(await drain(again)).toEqual([0, 2])
+    await again.close()
   })
 
   it('tells when a segment is gone for good, and not before', async () => {
