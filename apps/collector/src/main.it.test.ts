@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase, type TestDatabase } from '@weir/db/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { datagrams, newDataDir, send, until } from '../test/harness.ts'
+import { breakableWay, datagrams, newDataDir, send, until } from '../test/harness.ts'
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
@@ -99,6 +99,35 @@ describe('the collector as a program', () => {
     } finally {
       await client.query('rollback')
       client.release()
+    }
+    const next = run()
+    await next.ready()
+    await until('the rest to be stored', async () => (await stored()) === before + 930)
+    next.child.kill('SIGTERM')
+    expect(await next.ended).toBe(0)
+  })
+
+  it('ends with 0 in time and loses nothing while the network swallows all that is said to the database', {
+    timeout: 120_000,
+  }, async () => {
+    const stored = async () => (await database.pool.query<{ n: number }>('select count(*)::int as n from flow')).rows[0]?.n ?? 0
+    const before = await stored()
+    const way = await breakableWay(database.url)
+    try {
+      const { it: program, child, ended, ready } = run({ DATABASE_URL: way.url })
+      await ready()
+      await send(program.ports.netflow ?? 0, datagrams('v5', 30))
+      await until('flows to be stored', async () => (await stored()) === before + 30)
+      way.swallow()
+      await send(program.ports.netflow ?? 0, datagrams('v5', 900))
+      // Every part runs into it, and those that made new connections wait for them.
+      await new Promise((resolve) => setTimeout(resolve, 6_000))
+      const began = Date.now()
+      child.kill('SIGTERM')
+      expect(await ended, program.out).toBe(0)
+      expect(Date.now() - began).toBeLessThan(10_000)
+    } finally {
+      await way.close()
     }
     const next = run()
     await next.ready()

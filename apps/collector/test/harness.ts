@@ -104,14 +104,22 @@ export async function until(what: string, condition: () => Promise<boolean> | bo
   }
 }
 
-/** A way to a database that can be cut and mended. */
-export async function breakableWay(url: string): Promise<{ url: string; cut(): void; mend(): void; close(): Promise<void> }> {
+/** A way to a database that can be cut, made to swallow everything without a word, and mended. */
+export async function breakableWay(
+  url: string,
+): Promise<{ url: string; cut(): void; swallow(): void; mend(): void; close(): Promise<void> }> {
   const target = new URL(url)
   const open = new Set<Socket>()
   let whole = true
+  let swallowing = false
   const server = createServer((near) => {
     if (!whole) {
       near.destroy()
+      return
+    }
+    if (swallowing) {
+      open.add(near)
+      near.on('error', () => undefined)
       return
     }
     const far = connect(Number(target.port), target.hostname)
@@ -140,8 +148,13 @@ export async function breakableWay(url: string): Promise<{ url: string; cut(): v
   return {
     url: detour.href,
     cut,
+    swallow: () => {
+      swallowing = true
+      for (const socket of open) socket.unpipe()
+    },
     mend: () => {
       whole = true
+      swallowing = false
     },
     close: async () => {
       cut()

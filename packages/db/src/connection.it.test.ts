@@ -1,5 +1,7 @@
+import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { closePool, createPool } from './connection.ts'
+import { classify } from './errors.ts'
 import { createEmptyDatabase, type TestDatabase } from './testing/database.ts'
 
 let db: TestDatabase
@@ -36,4 +38,23 @@ test('what ends by itself within the grace is not disturbed', async () => {
   await pool.query('select 1')
   await closePool(pool, 20_000)
   expect((await slow).rows).toEqual([{ done: 7 }])
+})
+
+test('an attempt to connect to a server that says nothing ends when the pool is closed', async () => {
+  const silent: Socket[] = []
+  const server = createServer((socket) => silent.push(socket))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const pool = createPool({ connectionString: `postgres://weir@127.0.0.1:${port}/weir`, applicationName: 'weir-test-close' })
+  const refused = pool.query('select 1').then(
+    () => 'answered',
+    (error: unknown) => classify(error),
+  )
+  await vi.waitFor(() => expect(silent).toHaveLength(1))
+  await closePool(pool, 50)
+  expect(pool.totalCount).toBe(0)
+  expect(await refused).toBe('outage')
+  for (const socket of silent) socket.destroy()
+  server.close()
 })

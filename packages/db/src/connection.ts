@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import pg from 'pg'
 
 /** The pool every room passes around; drizzle wraps the same object. */
@@ -29,7 +30,19 @@ export interface PoolSettings {
  * ends the process: node-postgres emits `error` on the pool for it, and an emitter without a listener throws.
  */
 export function createPool(settings: PoolSettings): Pool {
+  const reaching = new Set<Socket>()
+  class Client extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      const socket = new Socket()
+      super({ ...config, stream: () => socket })
+      reaching.add(socket)
+      const over = () => reaching.delete(socket)
+      this.once('connect', over)
+      socket.once('close', over)
+    }
+  }
   const pool = new pg.Pool({
+    Client,
     connectionString: settings.connectionString,
     application_name: settings.applicationName,
     max: settings.max ?? 8,
@@ -46,6 +59,7 @@ export function createPool(settings: PoolSettings): Pool {
   pool.on('error', onError)
   const lent = new Set<PoolClient>()
   LENT.set(pool, lent)
+  REACHING.set(pool, reaching)
   pool.on('acquire', (client) => lent.add(client))
   pool.on('release', (_error, client) => lent.delete(client))
   // The pool listens to idle connections only. One that breaks while it is checked out and between two statements (in the middle of a
@@ -58,13 +72,16 @@ export function createPool(settings: PoolSettings): Pool {
 
 /** The connections of a pool that somebody works with right now. */
 const LENT = new WeakMap<Pool, Set<PoolClient>>()
+/** Those on which no session has begun yet. */
+const REACHING = new WeakMap<Pool, Set<Socket>>()
 const CANCEL_MS = 1_000
 
 /**
  * Give up what the connections of a pool of createPool run: cancelled at the server (SQLSTATE 57014), so that nothing goes on for nobody;
- * where the server cannot be asked within a second, their connections are closed. The pool stays open.
+ * where the server cannot be asked within a second, their connections are closed. Attempts to connect end at once. The pool stays open.
  */
 export async function cancelRunning(pool: Pool): Promise<void> {
+  for (const socket of REACHING.get(pool) ?? []) socket.destroy(new Error('connection terminated: the attempt was given up'))
   const clients = [...(LENT.get(pool) ?? [])]
   if (clients.length === 0) return
   const asker = new pg.Client({ ...pool.options, connectionTimeoutMillis: CANCEL_MS, query_timeout: CANCEL_MS })
@@ -95,7 +112,6 @@ export async function closePool(pool: Pool, graceMs: number): Promise<void> {
   await cancelRunning(pool)
   if (await endsWithin(CANCEL_MS, ended)) return
   disconnect(LENT.get(pool) ?? [])
-  // A connection that is still being made to a silent server ends by its own limit.
   await endsWithin(CANCEL_MS, ended)
 }
 
