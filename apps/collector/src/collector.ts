@@ -103,11 +103,13 @@ export async function startCollector(config: Config, log?: DestinationStream): P
     geo: geo.source,
     version: version(),
   })
-  if (detect !== null)
+  if (detect !== null) {
     detect.intake = () => ({
       intake: { arrived: account.received + status.kernelDrops, dropped: account.refusedTotal + status.kernelDrops },
       exporters: exporters.all(),
     })
+    detect.oldestUnstoredMs = () => store.oldestMs
+  }
   const templates = new DecoderState(config.dataDir, decoder, reporter)
   const alarms = new Alarms({
     pool,

@@ -102,6 +102,8 @@ export class Store implements Component {
   /** Of these, those whose batch is still in use. */
   #packing = 0
   #stagedRows = 0
+  /** Arrival of the first row of each batch that is on its way to the spool, in the order in which they left. */
+  readonly #leaving = new Set<{ firstMs: number }>()
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void>[] = []
   #stopping = false
@@ -170,6 +172,15 @@ export class Store implements Component {
   /** Flows taken and not yet stored. */
   get waiting(): number {
     return this.#stagedRows + this.spooled
+  }
+
+  /** Arrival of the oldest flow that was taken and is not stored, epoch milliseconds, to the precision of a batch; null when all are. */
+  get oldestMs(): number | null {
+    const filling = this.#filling
+    const [leaving] = this.#leaving
+    const waiting = [this.#spool?.oldestMs ?? null, leaving?.firstMs ?? null, filling === null ? null : filling.firstMs]
+    const oldest = Math.min(...waiting.map((ms) => ms ?? Number.POSITIVE_INFINITY))
+    return oldest === Number.POSITIVE_INFINITY ? null : oldest
   }
 
   /** 0–1: how much of the spool's room is taken. */
@@ -266,8 +277,10 @@ export class Store implements Component {
     if (keep) this.#keeping++
     this.#staging++
     this.#packing++
-    const { owners } = load
+    const { owners, firstMs } = load
     load.owners = []
+    const leaving = { firstMs }
+    this.#leaving.add(leaving)
     let packed = false
     const onPacked = () => {
       packed = true
@@ -277,7 +290,7 @@ export class Store implements Component {
     try {
       const spool = this.#spool
       if (spool === null) throw new SpoolRefusedError('spool_io_error', new Error('the store is stopped'))
-      const frame = await spool.append({ rows, receivedMs: load.firstMs, body: batch.body(), lengths: batch.lengths(), keep, onPacked })
+      const frame = await spool.append({ rows, receivedMs: firstMs, body: batch.body(), lengths: batch.lengths(), keep, onPacked })
       this.#account.accepted += rows
       this.#stagedRows -= rows
       for (const run of owners) {
@@ -300,6 +313,7 @@ export class Store implements Component {
       if (!(error instanceof SpoolRefusedError)) this.#reporter.limited('error', 'spool', { err: error }, 'a frame could not be packed')
     } finally {
       this.#staging--
+      this.#leaving.delete(leaving)
     }
   }
 

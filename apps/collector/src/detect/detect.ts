@@ -47,6 +47,8 @@ export class Detect implements Component {
   restarts = 0
   /** Asked every 10 s how the telemetry does, so that findings say how far they can be believed. */
   intake: () => { intake: Intake; exporters: Iterable<Exporter> } = () => ({ intake: { arrived: 0, dropped: 0 }, exporters: [] })
+  /** Arrival of the oldest flow that is not stored, epoch ms, null when all are: asked before evidence is copied. */
+  oldestUnstoredMs: () => number | null = () => null
   readonly #watch = new TelemetryWatch()
 
   constructor(settings: DetectSettings, reporter: Reporter) {
@@ -150,6 +152,7 @@ export class Detect implements Component {
       const { intake, exporters } = this.intake()
       const telemetry = this.#watch.look(Date.now(), intake, exporters)
       if (telemetry !== null) this.#room.post({ kind: 'telemetry', telemetry })
+      this.#room.post({ kind: 'stored', beforeMs: this.oldestUnstoredMs() ?? Date.now() })
     }
     const block = this.#filling
     if (block === null || this.#room === null) return

@@ -38,6 +38,8 @@ export interface RoleSettings {
 export type ToRole =
   | { kind: 'block'; buffer: ArrayBuffer; count: number; exporters: [id: number, address: string][] }
   | { kind: 'telemetry'; telemetry: Telemetry }
+  /** Every flow that arrived before `beforeMs` and can be stored is stored. */
+  | { kind: 'stored'; beforeMs: number }
   | { kind: 'stop' }
 
 /** What the role tells. */
@@ -71,7 +73,7 @@ const SETTINGS_MS = 15_000
 const SAVE_MS = 60_000
 const OUTBOX_MS = 2_000
 const RETRY_MS = 2_000
-/** The rows behind a finding are stored a moment after the detectors saw them: asked for this often, then given up. */
+/** Evidence is copied a moment after the finding, so that what follows at once is in it; a question that fails is asked this often in all. */
 const EVIDENCE = { firstMs: 1_500, attempts: 8 }
 const UNWRITTEN_MOST = 20_000
 
@@ -79,6 +81,14 @@ const UNWRITTEN_MOST = 20_000
 interface Pending {
   change: Change
   parents: string[]
+}
+
+/** Evidence to be copied at `at` or later, once the flows that had arrived by `foundMs` are stored. */
+interface Wanted {
+  anomaly: DetectedAnomaly
+  foundMs: number
+  at: number
+  attempts: number
 }
 
 /**
@@ -103,7 +113,9 @@ export class DetectRole {
   #telemetry: Telemetry = { all: 'ok', exporters: new Map() }
   readonly #waiting: EventBlock[] = []
   readonly #unwritten: Pending[] = []
-  readonly #evidence = new Map<string, { anomaly: DetectedAnomaly; at: number; attempts: number }>()
+  readonly #evidence = new Map<string, Wanted>()
+  /** Flows that arrived before this are stored. */
+  #storedBeforeMs = 0
   #writing: Promise<void> | null = null
   readonly #timers: NodeJS.Timeout[] = []
   #busy = new Set<Promise<void>>()
@@ -160,6 +172,10 @@ export class DetectRole {
     if (message.kind === 'telemetry') {
       this.#telemetry = message.telemetry
       if (this.#detection !== null) this.#detection.telemetry = message.telemetry
+      return
+    }
+    if (message.kind === 'stored') {
+      this.#storedBeforeMs = message.beforeMs
       return
     }
     for (const [id, address] of message.exporters) this.#exporters.set(id, address)
@@ -265,9 +281,9 @@ export class DetectRole {
     this.#note(detection.advance(now))
     this.#tell({ kind: 'status', status: this.status })
     for (const [id, wanted] of this.#evidence) {
-      if (wanted.at > now) continue
+      if (wanted.at > now || wanted.foundMs >= this.#storedBeforeMs) continue
       this.#evidence.delete(id)
-      this.#track(this.#freeze(wanted.anomaly, wanted.attempts))
+      this.#track(this.#freeze(wanted))
     }
     this.#pump()
   }
@@ -323,7 +339,12 @@ export class DetectRole {
         for (const effect of parents) await storeParent(this.#pool, effect, change.anomaly.id, new Date(change.anomaly.lastMs))
         this.#unwritten.shift()
         if (stored.wantsEvidence && !this.#evidence.has(change.anomaly.id) && this.#evidence.size < 10_000)
-          this.#evidence.set(change.anomaly.id, { anomaly: change.anomaly, at: this.#now() + EVIDENCE.firstMs, attempts: 0 })
+          this.#evidence.set(change.anomaly.id, {
+            anomaly: change.anomaly,
+            foundMs: this.#now(),
+            at: this.#now() + EVIDENCE.firstMs,
+            attempts: 0,
+          })
       } catch (error) {
         this.#log(
           'warn',
@@ -337,7 +358,8 @@ export class DetectRole {
     }
   }
 
-  async #freeze(anomaly: DetectedAnomaly, attempts: number): Promise<void> {
+  async #freeze(wanted: Wanted): Promise<void> {
+    const { anomaly, attempts } = wanted
     try {
       const rows = await freezeEvidence(
         this.#pool,
@@ -349,7 +371,7 @@ export class DetectRole {
       this.#log('warn', 'detect-evidence', { error: text(error), anomaly: anomaly.id }, 'the flows behind an anomaly could not be copied')
     }
     if (attempts + 1 < EVIDENCE.attempts && !this.#stopping)
-      this.#evidence.set(anomaly.id, { anomaly, at: this.#now() + EVIDENCE.firstMs * 2 ** attempts, attempts: attempts + 1 })
+      this.#evidence.set(anomaly.id, { ...wanted, at: this.#now() + EVIDENCE.firstMs * 2 ** attempts, attempts: attempts + 1 })
     else this.#status.evidenceMissing++
   }
 
