@@ -1,6 +1,7 @@
 /** The screens in a real Chromium, on a real installation, from the first sign-in to a full overview: one person's first ten minutes. */
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { netflow5, Sender } from '../support/netflow5.ts'
 import { familyOf, greeted, type Installation, newInstallation, startProduct } from '../support/product.ts'
 import { Program } from '../support/program.ts'
 import { until } from '../support/wait.ts'
@@ -204,6 +205,21 @@ describe('exploring', () => {
       .getByText(/each is counted from here|counted from another exporter/)
       .waitFor()
   })
+
+  it('lists a scan that begins while the page is open', async () => {
+    await page.goto(`${at.url}/anomalies`)
+    const sender = new Sender(at.ports.netflow)
+    try {
+      for (let port = 1; port <= 60; port++) {
+        const syn = { source: '192.0.2.66', destination: '10.77.2.22', sourcePort: 40_000, destinationPort: port, packets: 1, bytes: 40 }
+        await sender.send(netflow5({ ...syn, flags: 0x02, sequence: port - 1 }))
+        await page.waitForTimeout(50)
+      }
+      await page.locator('button[data-row^="port_scan"]').first().waitFor({ timeout: 90_000 })
+    } finally {
+      sender.close()
+    }
+  }, 120_000)
 })
 
 describe('every place', () => {
@@ -219,7 +235,13 @@ describe('every place', () => {
       await page.setViewportSize({ width: 1440, height: 900 })
       await page.goto(`${at.url}${place}?range=1h`)
       expect(new URL(page.url()).pathname.startsWith(place), `${page.url()} instead of ${place}`).toBe(true)
-      await page.locator(content).first().waitFor({ state: 'attached', timeout: 60_000 })
+      await page
+        .locator(content)
+        .first()
+        .waitFor({ state: 'attached', timeout: 60_000 })
+        .catch(async (cause: unknown) => {
+          throw new Error(`${place} shows only: ${(await page.locator('main').textContent())?.slice(0, 500)}`, { cause })
+        })
       await settled()
       // Charts and maps draw after their data.
       await page.waitForTimeout(1_500)
