@@ -188,10 +188,10 @@ function Collection({ health, exporters }: { health: HealthAnswer | undefined; e
         </a>
       )}
       {sli === undefined ? null : (
-        <dl className="grid grid-cols-[auto_1fr] gap-x-3 gap-y-0.5 text-[12px]">
+        <dl className="grid grid-cols-[max-content_minmax(0,1fr)] gap-x-3 gap-y-0.5 text-[12px]">
           <dt className="text-muted">Export</dt>
           <dd>
-            <StateDot tone={sli.exportersKnown === 0 ? 'neutral' : allLive ? 'ok' : 'warn'}>
+            <StateDot wrap tone={sli.exportersKnown === 0 ? 'neutral' : allLive ? 'ok' : 'warn'}>
               {sli.exportersKnown === 0
                 ? 'nothing received yet'
                 : allLive
@@ -201,7 +201,7 @@ function Collection({ health, exporters }: { health: HealthAnswer | undefined; e
           </dd>
           <dt className="text-muted">Delay</dt>
           <dd>
-            <StateDot tone={sli.ingestLatencyP95Seconds === null ? 'neutral' : late ? 'warn' : 'ok'}>
+            <StateDot wrap tone={sli.ingestLatencyP95Seconds === null ? 'neutral' : late ? 'warn' : 'ok'}>
               {sli.ingestLatencyP95Seconds === null
                 ? 'no traffic in the last minute'
                 : `${duration(sli.ingestLatencyP95Seconds)} to queryable (p95)`}
@@ -209,13 +209,13 @@ function Collection({ health, exporters }: { health: HealthAnswer | undefined; e
           </dd>
           <dt className="text-muted">Lost on the way</dt>
           <dd title="By the sequence numbers of the exports: sent, and never arrived">
-            <StateDot tone={losing.length > 0 ? 'warn' : 'ok'}>
+            <StateDot wrap tone={losing.length > 0 ? 'warn' : 'ok'}>
               {losing.length > 0 ? `${losing.length} exporter${losing.length === 1 ? '' : 's'}, up to ${share(worst)}` : 'none seen'}
             </StateDot>
           </dd>
           <dt className="text-muted">Lost here</dt>
           <dd title="By the kernel’s receive buffer and by the collector itself, since it started">
-            <StateDot tone={here === null ? 'ok' : 'warn'}>{here ?? 'none'}</StateDot>
+            <StateDot wrap tone={here === null ? 'ok' : 'warn'}>{here ?? 'none'}</StateDot>
           </dd>
         </dl>
       )}
