@@ -4,12 +4,72 @@ import type { Plan } from './chooser.ts'
 import { Parameters } from './parameters.ts'
 import { sourceSql } from './source.ts'
 
+/** What is asked: the `limit` largest by `metric` of a plan without a filter, whose window comes to `total`. */
+export interface Contest {
+  plan: Plan
+  scaled: boolean
+  metric: Metric
+  limit: number
+  total: bigint
+}
+
 /** So many pairs of the days are looked at closer; the last of them bounds what all others have there. */
 const LOOKED_AT = 1_000
 /** With more contenders than this beyond the asked ones, reading everything costs no more. */
 const CONTENDERS_MOST = 500
 /** Stands for an address that is not known; no real one has this mask. */
 const ABSENT = '0.0.0.0/0'
+
+/** Small rows are added up in so many groups of hosts. More of them bound closer and cost more to keep. */
+const GROUPS = 4_096
+/** A row is large from this part of a day's traffic on. */
+const LARGE_PART = 4_000
+/** More than this many asked ones lie too close together to be told apart by groups. */
+const HOSTS_MOST = 100
+const BIGINT_MOST = 2n ** 63n - 1n
+/** Sums of doubles are off by far less than this part of them, however many there are. */
+const INEXACT = 1e-6
+
+/**
+ * The only hosts that can be among the largest; null when that cannot be told cheaply.
+ *
+ * Nearly all rows are small, and adding each to its own host is most of the work. So only large rows are; small ones are added up by groups
+ * of hosts, and no host has more in small rows than its group. What the asked number of hosts have in large rows alone is the least that
+ * counts; a host must reach it with all of its group's small rows.
+ */
+export async function contendingHosts(
+  client: pg.PoolClient,
+  column: 'src_addr' | 'dst_addr',
+  { plan, scaled, metric, limit, total }: Contest,
+): Promise<string[] | null> {
+  if (limit > HOSTS_MOST) return null
+  const days = BigInt(Math.ceil((plan.to - plan.from) / 86_400_000))
+  const largeFrom = total / (BigInt(LARGE_PART) * days) + 1n
+  if (largeFrom > BIGINT_MOST) return null
+  const parameters = new Parameters()
+  const source = sourceSql(plan, null, [{ name: 'k1', sql: `coalesce(${column}, '${ABSENT}'::inet)` }], scaled, parameters)
+  const large = `${metric} >= ${parameters.add(String(largeFrom), 'bigint')}`
+  const group = `hashinet(k1) & ${GROUPS - 1}`
+  const { rows } = await client.query<{ host: string | null }>(
+    `with part as materialized (
+       select case when ${large} then k1 end as host, case when ${large} then -1 else ${group} end as small, sum(${metric}::float8) as value
+       from (${source}) part group by 1, 2),
+     least as (
+       select value * ${1 - INEXACT} as value from part where host is not null
+       order by value desc offset ${parameters.add(limit - 1, 'bigint')} limit 1)
+     select large.host::text as host from part large join least on true
+     left join part rest on rest.small = hashinet(large.host) & ${GROUPS - 1}
+     where large.host is not null and large.value + coalesce(rest.value, 0) >= least.value
+     union all
+     select null from part join least on true where part.host is null and part.value >= least.value
+     limit ${limit + CONTENDERS_MOST + 1}`,
+    parameters.values,
+  )
+  const hosts = rows.map(({ host }) => host)
+  // A group that reaches it by itself may hide a host without a large row.
+  if (hosts.length < limit || hosts.length > limit + CONTENDERS_MOST) return null
+  return hosts.every((host) => host !== null && host !== ABSENT) ? (hosts as string[]) : null
+}
 
 const PAIR = ['src', 'dst'].map((end, index) => ({ name: `k${index + 1}`, sql: `coalesce(${end}_addr, '${ABSENT}'::inet)` }))
 
@@ -24,10 +84,7 @@ const PAIR = ['src', 'dst'].map((end, index) => ({ name: `k${index + 1}`, sql: `
  */
 export async function contendingPairs(
   client: pg.PoolClient,
-  plan: Plan,
-  scaled: boolean,
-  metric: Metric,
-  limit: number,
+  { plan, scaled, metric, limit }: Omit<Contest, 'total'>,
 ): Promise<{ src: string[]; dst: string[] } | null> {
   const days = { ...plan, segments: plan.segments.filter(({ level }) => level === '1d') }
   const edges = { ...plan, segments: plan.segments.filter(({ level }) => level !== '1d') }

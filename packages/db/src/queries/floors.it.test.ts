@@ -5,7 +5,7 @@ import { DEFAULT_FLOORS } from '../rollups.ts'
 import { createTestDatabase, type TestDatabase, testEngines } from '../testing/index.ts'
 import { address, sampleContext, sampleFlow, seededRandom } from '../testing/sample-flow.ts'
 import { ALL_AVAILABLE, planRollup } from './chooser.ts'
-import { contendingPairs } from './contenders.ts'
+import { contendingHosts, contendingPairs } from './contenders.ts'
 import { geo } from './geo.ts'
 import { graph } from './graph.ts'
 import { settle } from './test/settle.ts'
@@ -107,7 +107,7 @@ describe.each(testEngines())('days without what is below the floor (%s)', (engin
       const plan = planRollup('rollup_conversation', question.from, question.to, ALL_AVAILABLE, new Set())
       const client = await database.pool.connect()
       try {
-        const pairs = await contendingPairs(client, plan, true, metric, limit)
+        const pairs = await contendingPairs(client, { plan, scaled: true, metric, limit })
         if (read) expect(pairs?.src.length).toBeGreaterThanOrEqual(limit)
         else expect(pairs).toBeNull()
       } finally {
@@ -118,6 +118,41 @@ describe.each(testEngines())('days without what is below the floor (%s)', (engin
       expect(answer.rows.length).toBeGreaterThan(0)
       expect(answer).toEqual(await top(database.pool, question, false))
     }
+  })
+
+  it('name the hosts that can be among the largest, however many of their rows count as small', async () => {
+    let named = 0
+    for (const [dimension, metric, limit] of [
+      ['src_addr', 'packets', 1],
+      ['src_addr', 'packets', 2],
+      ['src_addr', 'flows', 4],
+      ['src_addr', 'bytes', 3],
+      ['dst_addr', 'packets', 2],
+      // More than are told apart.
+      ['src_addr', 'packets', 500],
+    ] as const) {
+      const question = { from: from + 5 * HOUR, to: to - DAY + 7 * HOUR + 60_000, metric, dimension, limit }
+      const all = await top(database.pool, question, false)
+      expect(all.rows.length).toBe(limit)
+      expect(await top(database.pool, question)).toEqual(all)
+      const plan = planRollup(dimension === 'src_addr' ? 'rollup_src' : 'rollup_dst', question.from, question.to, ALL_AVAILABLE, new Set())
+      const client = await database.pool.connect()
+      try {
+        // What a large row is follows from the total: with another one, other rows are added up by groups.
+        for (let part = 0; part < 100; part++) {
+          const total = BigInt(part * (metric === 'bytes' ? 200_000 : 1)) * 4_000n * BigInt(DAYS)
+          const hosts = await contendingHosts(client, dimension, { plan, scaled: true, metric, limit, total })
+          if (limit > 100) expect(hosts).toBeNull()
+          if (hosts === null) continue
+          named++
+          expect(hosts, `${dimension} by ${metric}, ${part}`).toEqual(expect.arrayContaining(all.rows.map((row) => `${row.key}/32`)))
+          expect(new Set(hosts).size).toBe(hosts.length)
+        }
+      } finally {
+        client.release()
+      }
+    }
+    expect(named).toBeGreaterThan(100)
   })
 
   it('are not read where the question is about hosts themselves', async () => {

@@ -1,7 +1,7 @@
 import type pg from 'pg'
-import { DIMENSIONS, type TopAnswer } from '../contracts/api.ts'
+import { DIMENSIONS, type Dimension, type TopAnswer } from '../contracts/api.ts'
 import type { TopQuestion } from '../contracts/questions.ts'
-import { contendingPairs } from './contenders.ts'
+import { type Contest, contendingHosts, contendingPairs } from './contenders.ts'
 import { dimensionColumns, groupKeys, Names, nameKey } from './dimensions.ts'
 import { Parameters } from './parameters.ts'
 import { readPeaks } from './peaks.ts'
@@ -39,8 +39,8 @@ interface GroupRow extends SumRow {
  * The largest values of one dimension in a window, the exact rest and the total.
  *
  * Rows, rest and total come from one scan (or snapshot, where days leave out what is below a floor), so rest is never negative and
- * rows + rest = total, whatever arrives meanwhile. Of pairs of hosts over days only those are read that can be among the largest (`contend`;
- * a test compares with reading all). Equal values are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
+ * rows + rest = total, whatever arrives meanwhile. Of hosts and pairs of hosts over days only those are read that can be among the largest
+ * (`contend`; a test compares with reading all). Equal values are ordered by key. Throws QueryError: see `QUERY_ERROR_CODES`.
  */
 export async function top(pool: pg.Pool, question: TopQuestion, contend = true): Promise<TopAnswer> {
   const dimension = checkDimension(question.dimension, DIMENSIONS)
@@ -67,15 +67,11 @@ export async function top(pool: pg.Pool, question: TopQuestion, contend = true):
     const floor = await readFloor(client, plan)
     // Where another rollup tells the total, the groups need not be added up, nor kept for that.
     const apart = floor === null ? undefined : plan.whole
-    const pairs =
-      contend && apart !== undefined && dimension === 'conversation' && precision === 'host' && filter === null
-        ? await contendingPairs(client, plan, scaled, metric, limit)
-        : null
+    const whole = apart === undefined ? null : await readTotal(client, apart, filter, scaled)
     const among =
-      pairs === null
-        ? ''
-        : `where k1 = any(${parameters.add(pairs.src, 'inet[]')}) and (k1, k2) in
-             (select * from unnest(${parameters.add(pairs.src, 'inet[]')}, ${parameters.add(pairs.dst, 'inet[]')}))`
+      contend && whole !== null && precision === 'host' && filter === null
+        ? await amongContenders(client, dimension, { plan, scaled, metric, limit, total: whole[metric] }, parameters)
+        : ''
     const order = `order by ${metric} desc, ${keys.map((key) => `${key.name} nulls last`).join(', ')}`
     const best = `${order} limit ${parameters.add(limit, 'bigint')}`
     const grouped = `select ${names}, sum(flows) as flows, sum(bytes) as bytes, sum(packets) as packets${sightings ? `, ${witnessed}` : ''}
@@ -96,7 +92,7 @@ export async function top(pool: pg.Pool, question: TopQuestion, contend = true):
     const shown = groups.map(sumsOf).reduce(addSums, NO_SUMS)
     const told = rows.find((row) => row.total && row.flows !== null)
     // In `timescale` two rollups may have come differently far with late flows: the total is never less than what is shown of it.
-    const total = apart === undefined ? sumsOf(told) : atLeast(await readTotal(client, apart, filter, scaled), shown)
+    const total = whole === null ? sumsOf(told) : atLeast(whole, shown)
     const rest = subtract(total, shown)
     const keyTexts = groups.map((row) => keys.map((_, index) => (index === 0 ? row.t1 : row.t2)))
     const known = await Names.load(client, dimension, keyTexts)
@@ -127,6 +123,19 @@ export async function top(pool: pg.Pool, question: TopQuestion, contend = true):
         : {}),
     }
   })
+}
+
+/** SQL that keeps those rows alone whose key can be among the largest; nothing where that cannot be told. */
+async function amongContenders(client: pg.PoolClient, dimension: Dimension, asked: Contest, parameters: Parameters): Promise<string> {
+  if (dimension === 'conversation') {
+    const pairs = await contendingPairs(client, asked)
+    if (pairs === null) return ''
+    const src = parameters.add(pairs.src, 'inet[]')
+    return `where k1 = any(${src}) and (k1, k2) in (select * from unnest(${src}, ${parameters.add(pairs.dst, 'inet[]')}))`
+  }
+  if (dimension !== 'src_addr' && dimension !== 'dst_addr') return ''
+  const hosts = await contendingHosts(client, dimension, asked)
+  return hosts === null ? '' : `where k1 = any(${parameters.add(hosts, 'inet[]')})`
 }
 
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
