@@ -187,12 +187,14 @@ async function fill(
   const enricher = new Enricher(await loadGeoData(directory, null))
   const writer = createWriter(pool, engine, { now: () => to })
   const batch = new FlowBatch()
-  const datagrams = traffic('v5', POOL * RECORDS, to).datagrams
+  let datagrams: Buffer[] = []
   const rest: { record: Parameters<FlowBatch['append']>[0]; context: Parameters<FlowBatch['append']>[1] }[] = []
   const began = performance.now()
   const total = Math.floor(wanted / RECORDS)
   let nowMs = from
   for (let i = 0; i < total; i++) {
+    // Traffic that came again and again would be less to keep, for both.
+    if (i % POOL === 0) datagrams = traffic('v5', POOL * RECORDS, to, 42 + i / POOL).datagrams
     const datagram = datagrams[i % POOL]
     if (datagram === undefined) break
     nowMs = from + (i / total) * days * DAY_MS
