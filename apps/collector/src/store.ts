@@ -174,11 +174,15 @@ export class Store implements Component {
     return this.#stagedRows + this.spooled
   }
 
-  /** Arrival of the oldest flow that was taken and is not stored, epoch milliseconds, to the precision of a batch; null when all are. */
+  /**
+   * Arrival of the oldest flow that was taken and is not stored, epoch milliseconds, to the precision of a batch; null when all are. 0 until
+   * the spool is open: nobody knows what it holds.
+   */
   get oldestMs(): number | null {
+    if (this.#spool === null) return 0
     const filling = this.#filling
     const [leaving] = this.#leaving
-    const waiting = [this.#spool?.oldestMs ?? null, leaving?.firstMs ?? null, filling === null ? null : filling.firstMs]
+    const waiting = [this.#spool.oldestMs, leaving?.firstMs ?? null, filling === null ? null : filling.firstMs]
     const oldest = Math.min(...waiting.map((ms) => ms ?? Number.POSITIVE_INFINITY))
     return oldest === Number.POSITIVE_INFINITY ? null : oldest
   }

@@ -217,12 +217,12 @@ describe('the role detect', { timeout: 120_000 }, () => {
     expect(card.baseline?.values.some((value) => (value ?? 0) > 0)).toBe(true)
   })
 
-  it.each(testEngines())('copies the flows behind a finding once all of them are stored, however late (%s)', async (engine) => {
+  it.each(testEngines())('copies the flows behind a finding once all of them are stored, also after a restart (%s)', async (engine) => {
     const database = await createTestDatabase(engine)
     clean.push(() => database.drop())
     await atHome(database)
     const dir = newDataDir()
-    const running = await begin(database, dir)
+    let running = await begin(database, dir)
     const sender = await openSender()
     const holder = await database.pool.connect()
     clean.push(async () => {
@@ -275,14 +275,23 @@ describe('the role detect', { timeout: 120_000 }, () => {
     expect(running.account.stored).toBe(15)
     expect(await evidence()).toBeNull()
     await holder.query('rollback')
-    await until(
-      'the evidence',
-      async () => {
-        await pass(2)
-        return (await evidence()) !== null
-      },
-      WITHIN,
-    )
+    const copied = () =>
+      until(
+        'the evidence',
+        async () => {
+          await pass(2)
+          return (await evidence()) !== null
+        },
+        WITHIN,
+      )
+    await copied()
+    expect((await evidence())?.length).toBe(40)
+
+    // A stop that comes before leaves the copy to the next start.
+    await running.stop()
+    await database.pool.query('update anomaly set evidence = null')
+    running = await begin(database, dir)
+    await copied()
     expect((await evidence())?.length).toBe(40)
   })
 

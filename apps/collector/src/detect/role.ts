@@ -2,6 +2,7 @@ import { deliverSystemMessages } from '@weir/db/commands'
 import { closePool, createPool, endsWithin, type Pool } from '@weir/db/connection'
 import {
   activeSuppressions,
+  anomaliesWithoutEvidence,
   type DetectedAnomaly,
   deliverDue,
   freezeEvidence,
@@ -74,7 +75,7 @@ const SAVE_MS = 60_000
 const OUTBOX_MS = 2_000
 const RETRY_MS = 2_000
 /** Evidence is copied a moment after the finding, so that what follows at once is in it; a question that fails is asked this often in all. */
-const EVIDENCE = { firstMs: 1_500, attempts: 8 }
+const EVIDENCE = { firstMs: 1_500, attempts: 8, most: 10_000 }
 const UNWRITTEN_MOST = 20_000
 
 /** A change as it was when it happened: the tracker goes on changing its anomalies. */
@@ -191,6 +192,7 @@ export class DetectRole {
       try {
         const rules = await this.#readRules()
         const tracked = await trackedAnomalies(this.#pool, new Date(this.#now()))
+        const bare = await anomaliesWithoutEvidence(this.#pool, new Date(this.#now()))
         const suppressions = await this.#readSuppressions()
         const { state, problem } = loadState(stateFile(this.#settings.dataDir))
         if (problem !== null)
@@ -200,6 +202,7 @@ export class DetectRole {
         this.#detection = this.#open(rules, state ?? undefined, tracker)
         this.#detection.suppressions = suppressions
         this.#detection.telemetry = this.#telemetry
+        for (const anomaly of tracked) if (bare.has(anomaly.id)) this.#want(anomaly)
         this.#status.ready = true
         this.#log(
           'info',
@@ -338,13 +341,7 @@ export class DetectRole {
         const stored: StoredChange = await storeChange(this.#pool, change, messagesFor(change, this.#notifications))
         for (const effect of parents) await storeParent(this.#pool, effect, change.anomaly.id, new Date(change.anomaly.lastMs))
         this.#unwritten.shift()
-        if (stored.wantsEvidence && !this.#evidence.has(change.anomaly.id) && this.#evidence.size < 10_000)
-          this.#evidence.set(change.anomaly.id, {
-            anomaly: change.anomaly,
-            foundMs: this.#now(),
-            at: this.#now() + EVIDENCE.firstMs,
-            attempts: 0,
-          })
+        if (stored.wantsEvidence) this.#want(change.anomaly)
       } catch (error) {
         this.#log(
           'warn',
@@ -356,6 +353,12 @@ export class DetectRole {
         await endsWithin(RETRY_MS, this.#asked.promise)
       }
     }
+  }
+
+  #want(anomaly: DetectedAnomaly): void {
+    if (this.#evidence.has(anomaly.id) || this.#evidence.size >= EVIDENCE.most) return
+    const now = this.#now()
+    this.#evidence.set(anomaly.id, { anomaly, foundMs: now, at: now + EVIDENCE.firstMs, attempts: 0 })
   }
 
   async #freeze(wanted: Wanted): Promise<void> {

@@ -245,6 +245,8 @@ export async function freezeEvidence(
   return found.flows.length
 }
 
+const TRACKED_MS = 3_600_000
+
 /** The anomalies that are active or ended within the last hour: what a tracker starts from. */
 export async function trackedAnomalies(pool: Pool, now: Date): Promise<DetectedAnomaly[]> {
   const { rows } = await pool.query<TrackedRow>(
@@ -252,7 +254,7 @@ export async function trackedAnomalies(pool: Pool, now: Date): Promise<DetectedA
        suppressed_by::text as suppressed_by, trust, window_from, window_to, finding_first, statistic, unit, value, expected, threshold,
        sentence, parts, fresh, filter, windows
      from anomaly where ended_at is null or ended_at > $1 order by first_seen`,
-    [new Date(now.getTime() - 3_600_000)],
+    [new Date(now.getTime() - TRACKED_MS)],
   )
   return rows.map((r) => ({
     id: r.id,
@@ -285,6 +287,15 @@ export async function trackedAnomalies(pool: Pool, now: Date): Promise<DetectedA
       windows: r.windows,
     },
   }))
+}
+
+/** Ids of those among them whose flow rows are not copied yet: they lay in a spool when the collector stopped. */
+export async function anomaliesWithoutEvidence(pool: Pool, now: Date): Promise<Set<string>> {
+  const { rows } = await pool.query<{ id: string }>(
+    'select id from anomaly where evidence is null and (ended_at is null or ended_at > $1)',
+    [new Date(now.getTime() - TRACKED_MS)],
+  )
+  return new Set(rows.map(({ id }) => id))
 }
 
 interface TrackedRow {

@@ -2,6 +2,7 @@ export { type ActiveAlert, type AlertMessage, type PastAlert, readSurroundings, 
 export { type DeliveryOutcome, type DueNotification, deliverDue, outboxState } from '../anomalies/outbox.ts'
 export {
   activeSuppressions,
+  anomaliesWithoutEvidence,
   type DetectedAnomaly,
   type DetectedChange,
   freezeEvidence,
