@@ -215,7 +215,9 @@ function Collection({ health, exporters }: { health: HealthAnswer | undefined; e
           </dd>
           <dt className="text-muted">Lost here</dt>
           <dd title="By the kernel’s receive buffer and by the collector itself, since it started">
-            <StateDot wrap tone={here === null ? 'ok' : 'warn'}>{here ?? 'none'}</StateDot>
+            <StateDot wrap tone={here === null ? 'ok' : 'warn'}>
+              {here ?? 'none'}
+            </StateDot>
           </dd>
         </dl>
       )}
