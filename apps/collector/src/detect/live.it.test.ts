@@ -232,9 +232,9 @@ describe('the role detect', { timeout: 120_000 }, () => {
       dir.remove()
     })
     let now = START
-    const pass = async (seconds: number) => {
-      for (let i = 0; i < seconds; i++) {
-        now += 1_000
+    const pass = async (steps: number, stepMs = 1_000) => {
+      for (let i = 0; i < steps; i++) {
+        now += stepMs
         vi.setSystemTime(now)
         await new Promise((done) => setTimeout(done, 30))
       }
@@ -287,7 +287,15 @@ describe('the role detect', { timeout: 120_000 }, () => {
     await copied()
     expect((await evidence())?.length).toBe(40)
 
-    // A stop that comes before leaves the copy to the next start.
+    // A stop that comes before leaves the copy to the next start, and no change of the anomaly reminds of it any more.
+    await until(
+      'the end',
+      async () => {
+        await pass(1, 60_000)
+        return (await database.pool.query('select from anomaly where ended_at is null')).rowCount === 0
+      },
+      86_400_000,
+    )
     await running.stop()
     await database.pool.query('update anomaly set evidence = null')
     running = await begin(database, dir)
