@@ -255,10 +255,14 @@ describe('the role detect', { timeout: 120_000 }, () => {
 
     await pass(4)
     await send(0, 15)
-    await until('the first flows', async () => {
-      await pass(1)
-      return running.account.stored === 15
-    })
+    await until(
+      'the first flows',
+      async () => {
+        await pass(1)
+        return running.account.stored === 15
+      },
+      WITHIN,
+    )
     await holder.query('begin')
     await holder.query('lock table flow in exclusive mode')
     await send(15, 40)
